@@ -1,0 +1,67 @@
+"""What can go wrong. Every message says what happened, why it matters, and the fix.
+
+A verdict is never an exception, and an exception is never a verdict (docs/concepts.md).
+"""
+
+from enum import StrEnum
+
+
+class EnergyGateError(Exception):
+    """Base of all errors that a user can mend.
+
+    Parameters
+    ----------
+    what : str
+        What happened, with the value.
+    why : str
+        Why it matters.
+    fix : str
+        What to do about it: a command, an option, a value.
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(" ".join(part for part in (what, why, fix) if part))
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+
+class ConfigError(EnergyGateError):
+    """A file, option or variable says something impossible; the message names it."""
+
+
+class MeterUnavailable(EnergyGateError):  # noqa: N818  the name is part of the public interface
+    """A meter cannot measure here."""
+
+
+class BaselineError(EnergyGateError):
+    """A stored run cannot be read, written or used."""
+
+
+class WorkloadError(EnergyGateError):
+    """A workload cannot be started or asked, so its benchmark has nothing valid; the others go on."""
+
+
+class InvalidCode(StrEnum):
+    """Why a trial does not count."""
+
+    COUNTER_RESET = "counter_reset"
+    IMPLAUSIBLE = "implausible"
+    UNWATCHED = "unwatched"
+    READ_ERROR = "read_error"
+    GPU_LOST = "gpu_lost"
+    TOO_SHORT = "too_short"
+    TOO_LITTLE_ENERGY = "too_little_energy"
+    WORK_FAILED = "work_failed"
+    WORK_DIFFERS = "work_differs"
+    SUSPENDED = "suspended"
+    REPLAY_EXHAUSTED = "replay_exhausted"
+
+
+class MeasurementInvalid(EnergyGateError):  # noqa: N818  the name is part of the public interface
+    """One window or trial does not count. Its text is ``code: sentence``, as a Run stores it."""
+
+    def __init__(self, code: InvalidCode, sentence: str) -> None:
+        super().__init__(f"{code}: {sentence}")
+        self.code = code
+        self.sentence = sentence

@@ -1,0 +1,107 @@
+"""What every meter is: cumulative energy by domain, read at both ends of a window.
+
+A meter never answers 0 for "unknown": it raises `MeterUnavailable` when it is opened, or `MeasurementInvalid`
+when a window ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from energygate.model import MeterKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A part of the machine whose energy is counted once.
+
+    Attributes
+    ----------
+    name : str
+        `package-0`, `dram-0`, `gpu-0`, `cpu-estimate`.
+    update_interval_s : float
+        How often the source refreshes its counter, in seconds; 0 if each read is exact.
+    resolution_j : float
+        The counter's smallest step, in joules.
+    detail : str
+        What tells this domain apart for a person: a GPU's model and UUID, say.
+    """
+
+    name: str
+    part: Literal["cpu", "dram", "gpu"]
+    update_interval_s: float = 0.0
+    resolution_j: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What is about to be measured.
+
+    Attributes
+    ----------
+    benchmark : str
+        Its name; a replay picks its line by it.
+    warm_up : bool
+        Whether the reading will be thrown away; a replay spends no line on it.
+    pids : tuple of int
+        Processes outside our own process tree that do the work; the estimate counts their CPU seconds too.
+    """
+
+    benchmark: str = ""
+    warm_up: bool = False
+    pids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The start of a window: monotonic seconds, and each domain's total and epoch in the meter's own order.
+
+    A fault raises a domain's epoch, so exactly the windows whose ends differ in epoch are invalid.
+    """
+
+    window: Window
+    at_s: float
+    totals_uj: tuple[int, ...] = ()
+    epochs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a window used: joules by domain, and its duration where the meter knows it better than a clock (replay)."""
+
+    energy_j: Mapping[str, float] = field(default_factory=dict)
+    duration_s: float | None = None
+
+
+class Meter(Protocol):
+    """A source of energy. `domains` is fixed once `open` has returned."""
+
+    name: str
+    kind: MeterKind
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """Only domains that may be added to each other."""
+        ...
+
+    @property
+    def constants(self) -> Mapping[str, object]:
+        """What else must agree for two readings to be comparable: part of the machine's hard keys."""
+        ...
+
+    def open(self) -> None:
+        """Discover, read once, start keep-alive reads. Raises MeterUnavailable."""
+        ...
+
+    def begin(self, window: Window) -> Reading:
+        """Align if the source needs it, then read."""
+        ...
+
+    def end(self, start: Reading) -> Measured:
+        """Read at once. Raises MeasurementInvalid."""
+        ...
+
+    def close(self) -> None:
+        """Release threads, descriptors and libraries; safe to call twice."""
+        ...

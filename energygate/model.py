@@ -1,0 +1,315 @@
+"""The values that flow through energygate: Trial, Run, Comparison rows, verdict outcomes, GateReport.
+
+All are frozen. What is read from a file is a msgspec.Struct, so that a fault is reported with its path
+(`$.benchmarks[3].trials[0].energy_j`). Names carry their SI unit (ADR 1); what is unknown is absent, never 0.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+RUN_SCHEMA: Final = "energygate.run/1"
+REPORT_SCHEMA: Final = "energygate.report/1"
+
+Count = Annotated[int, Meta(ge=0)]
+Joules = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+MeterKind = Literal["counter", "integrated", "scraped", "estimate", "replay"]
+
+
+class Metric(StrEnum):
+    """What is compared. Each is a ratio of sums over one trial, computed from gross joules."""
+
+    J_PER_REQUEST = "j_per_request"
+    J_PER_OUTPUT_TOKEN = "j_per_output_token"  # noqa: S105  a metric, not a secret
+    J_PER_TOTAL_TOKEN = "j_per_total_token"  # noqa: S105
+    ENERGY_J = "energy_j"
+    DURATION_S = "duration_s"
+
+    @property
+    def unit(self) -> str:
+        """The unit to print."""
+        return _UNITS[self]
+
+
+_UNITS: Final = {
+    Metric.J_PER_REQUEST: "J/request",
+    Metric.J_PER_OUTPUT_TOKEN: "J/token",
+    Metric.J_PER_TOTAL_TOKEN: "J/total token",
+    Metric.ENERGY_J: "J",
+    Metric.DURATION_S: "s",
+}
+
+
+class Outcome(StrEnum):
+    """The verdict on one comparison, worst first. Nothing but `PASS` and `IMPROVED` is a proven pass."""
+
+    OVER_LIMIT = "over_limit"
+    REGRESSED = "regressed"
+    INVALID = "invalid"
+    MISSING = "missing"
+    SUSPECT = "suspect"
+    INCONCLUSIVE = "inconclusive"
+    INCOMPARABLE = "incomparable"
+    NO_BASELINE = "no_baseline"
+    IMPROVED = "improved"
+    PASS = "pass"  # noqa: S105
+
+
+class Work(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one trial did. An unknown count is absent."""
+
+    requests: Count | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cached_input_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One measured execution.
+
+    Attributes
+    ----------
+    started_s : float
+        Seconds since the run began.
+    energy_j : mapping of domain to joules
+        Only domains that may be added to each other.
+    iterations : int
+        How often the workload ran inside the window.
+    invalid : str or None
+        ``code: sentence`` if the trial does not count.
+    """
+
+    index: Count
+    started_s: Seconds
+    duration_s: Seconds
+    energy_j: dict[str, Joules]
+    work: Work
+    iterations: Annotated[int, Meta(ge=1)] = 1
+    block: Count | None = None
+    conditions: dict[str, Any] = {}
+    invalid: str | None = None
+
+    @property
+    def total_j(self) -> float:
+        """Joules of all domains."""
+        return sum(self.energy_j.values())
+
+    def value(self, metric: Metric) -> float | None:
+        """The metric of this trial, or None where a count that it needs is unknown or zero."""
+        match metric:
+            case Metric.ENERGY_J:
+                return self.total_j / self.iterations
+            case Metric.DURATION_S:
+                return self.duration_s / self.iterations
+            case Metric.J_PER_REQUEST:
+                count = self.work.requests
+            case Metric.J_PER_OUTPUT_TOKEN:
+                count = self.work.output_tokens
+            case Metric.J_PER_TOTAL_TOKEN:
+                tokens = (self.work.input_tokens, self.work.output_tokens)
+                count = None if None in tokens else sum(n or 0 for n in tokens)
+        return self.total_j / count if count else None
+
+
+class Location(Struct, frozen=True, kw_only=True):
+    """Where a benchmark is defined: a path relative to the repository, and a line from 1."""
+
+    file: str
+    line: Annotated[int, Meta(ge=1)]
+
+
+class Benchmark(Struct, frozen=True, kw_only=True):
+    """Every trial of one benchmark in one run.
+
+    Attributes
+    ----------
+    workload : str
+        sha256 of what defines the work; different work is not compared.
+    invalid : str or None
+        Why the benchmark as a whole has nothing valid (a server that did not start, say).
+    """
+
+    name: Annotated[str, Meta(min_length=1)]
+    workload: str
+    labels: dict[str, str] = {}
+    trials: tuple[Trial, ...] = ()
+    invalid: str | None = None
+    location: Location | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> tuple[Trial, ...]:
+        """The trials that count."""
+        return tuple(trial for trial in self.trials if trial.invalid is None)
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that decides: joules per request where requests are counted, else joules."""
+        counted = self.valid and all(trial.work.requests is not None for trial in self.valid)
+        return Metric.J_PER_REQUEST if counted else Metric.ENERGY_J
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """The commit that was measured."""
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    repository: str | None = None
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """Where it was measured. `hard` keys make runs incomparable when they differ, `soft` keys are noted."""
+
+    fingerprint: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
+    label: str
+    hard: dict[str, Any]
+    soft: dict[str, Any] = {}
+
+
+class MeterInfo(Struct, frozen=True, kw_only=True):
+    """Which meter measured, and how finely."""
+
+    name: str
+    kind: MeterKind
+    domains: tuple[str, ...]
+    update_interval_s: Seconds
+    resolution_j: Joules
+    detail: str = ""
+
+
+class Idle(Struct, frozen=True, kw_only=True):
+    """Idle power in watts by domain, before the first and after the last trial."""
+
+    before_w: dict[str, float]
+    after_w: dict[str, float]
+
+
+class Acceptance(Struct, frozen=True, kw_only=True):
+    """An increase that somebody accepted: the window of sessions of that benchmark starts at this run."""
+
+    benchmark: str
+    by: str
+    reason: str
+    at: dt.datetime
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """Every trial of every benchmark that one job measured: one session on one machine."""
+
+    schema: Literal["energygate.run/1"] = RUN_SCHEMA
+    run_id: Annotated[str, Meta(pattern="^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}$")]
+    started_at: dt.datetime
+    source: Source
+    tool: dict[str, str]
+    machine: Machine
+    meters: tuple[MeterInfo, ...]
+    benchmarks: tuple[Benchmark, ...]
+    idle: Idle | None = None
+    accepts: tuple[Acceptance, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def estimated(self) -> bool:
+        """Whether any reading is an estimate instead of a measurement."""
+        return any(meter.kind in {"estimate", "integrated"} for meter in self.meters)
+
+    def benchmark(self, name: str) -> Benchmark | None:
+        """The benchmark of that name, if this run measured it."""
+        return next((b for b in self.benchmarks if b.name == name), None)
+
+
+class TrialCounts(Struct, frozen=True, kw_only=True):
+    """Valid trials of both sides, and the head's invalid ones."""
+
+    base: Count = 0
+    head: Count = 0
+    invalid: Count = 0
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One comparison with its verdict, as a report shows it.
+
+    Attributes
+    ----------
+    ratio, ratio_low, ratio_high : float or None
+        Head over base, and the ends of its two-sided 90 % interval: `ratio_high` is the one-sided 95 % bound.
+    detectable : float or None
+        The ratio that would fail nine times in ten.
+    how : str
+        `stored` (against stored sessions), `interleaved`, or `limit` (`base` is then the limit itself).
+    """
+
+    benchmark: str
+    metric: Metric
+    outcome: Outcome
+    reason: str
+    base: float | None = None
+    head: float | None = None
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    trials: TrialCounts = TrialCounts()
+    sessions: Count = 0
+    blocks: Count = 0
+    how: Literal["stored", "interleaved", "limit"] = "stored"
+    detectable: float | None = None
+    domains: dict[str, float] = {}
+    work: dict[str, float] = {}
+    estimated: bool = False
+    location: Location | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """The run that was judged."""
+
+    run_id: str
+    commit: str | None
+
+
+class BaselineRuns(Struct, frozen=True, kw_only=True):
+    """The runs that it was compared with."""
+
+    runs: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+    how: Literal["stored", "interleaved"] = "stored"
+
+
+class PolicyView(Struct, frozen=True, kw_only=True):
+    """The policy that decided, as fractions."""
+
+    budget: float
+    min_effect: float
+    false_alarms: float
+    adjust: str
+    fail_on: tuple[str, ...] = ()
+
+
+class GateReport(Struct, frozen=True, kw_only=True):
+    """The whole verdict. `failed`: an outcome that policy fails on; `passed`: every row is a proven pass."""
+
+    schema: Literal["energygate.report/1"] = REPORT_SCHEMA
+    verdict: Literal["failed", "inconclusive", "passed"]
+    exit_code: int
+    counts: dict[str, int]
+    head: Head
+    baseline: BaselineRuns
+    machine: Machine
+    meters: tuple[MeterInfo, ...]
+    policy: PolicyView
+    comparisons: tuple[Row, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def frozen_counts(rows: tuple[Row, ...]) -> Mapping[str, int]:
+    """How many benchmarks have each outcome; a benchmark's rows of one outcome count once."""
+    pairs = {(row.benchmark, row.outcome) for row in rows}
+    return {outcome.value: n for outcome in Outcome if (n := sum(o is outcome for _, o in pairs))}

@@ -1,0 +1,1 @@
+"""Statistics on arrays of logs; imports nothing of ours. docs/statistics.md."""

@@ -1,0 +1,61 @@
+"""The only place that converts or formats a quantity (ADR 1)."""
+
+import math
+import re
+from typing import Final
+
+MINUS: Final = "\N{MINUS SIGN}"
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+
+
+def uj_to_j(energy_uj: float) -> float:
+    """Microjoules to joules."""
+    return energy_uj / 1e6
+
+
+def mj_to_uj(energy_mj: int) -> int:
+    """Millijoules to microjoules, exactly."""
+    return energy_mj * 1000
+
+
+def parse_percent(text: object) -> float:
+    """Read a percentage written ``5%`` as the fraction 0.05.
+
+    Raises
+    ------
+    ValueError
+        For anything else, a bare number included: ``5`` could mean 5 % or 500 %.
+    """
+    match = _PERCENT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"expected a percentage such as 5%, got {text!r}")
+    return float(match[1]) / 100
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """Three significant digits and the unit: ``3.42 J/token``."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    rounded = round(value, digits)
+    return f"{rounded:.{max(digits, 0)}f} {unit}".replace("-", MINUS)
+
+
+def format_change(ratio: float) -> str:
+    """Render a ratio as a signed percentage with one decimal: ``+4.1 %``."""
+    percent = round((ratio - 1) * 100, 1)
+    if percent == 0:
+        return "0.0 %"
+    return f"{percent:+.1f} %".replace("-", MINUS)
+
+
+def format_percent(fraction: float) -> str:
+    """Render a fraction as a percentage in the shortest form: ``5 %``, ``2.5 %``."""
+    return f"{fraction * 100:.3g} %"
+
+
+def format_p(p_value: float) -> str:
+    """Render a p-value: ``0.16``, ``0.003``, ``< 0.001``."""
+    if p_value < 0.001:
+        return "< 0.001"
+    return f"{p_value:.3f}" if p_value < 0.01 else f"{p_value:.2f}"

@@ -1,0 +1,1 @@
+"""What is measured: commands and inference servers. docs/concepts.md."""
