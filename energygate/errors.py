@@ -3,7 +3,16 @@
 A verdict is never an exception, and an exception is never a verdict (docs/concepts.md).
 """
 
+import re
 from enum import StrEnum
+
+_PATHED = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?(?P<path>.+)`)?", re.DOTALL)
+
+
+def split_path(message: str) -> tuple[str, str]:
+    """Split a msgspec message into what is wrong and the path to it: ``("Expected `int`", "$.trials[0].index")``."""
+    found = _PATHED.fullmatch(message)
+    return (found["what"], found["path"] or "$") if found else (message, "$")
 
 
 class EnergyGateError(Exception):

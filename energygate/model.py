@@ -5,7 +5,7 @@ All are frozen. What is read from a file is a msgspec.Struct, so that a fault is
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -224,6 +224,22 @@ class Run(Struct, frozen=True, kw_only=True):
         return next((b for b in self.benchmarks if b.name == name), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What a run is compared with: stored runs of the same fingerprint, and what else is stored.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+        Same fingerprint as the head, newest first.
+    others : tuple of Run
+        The newest run of every other fingerprint, to say why there is nothing to compare with.
+    """
+
+    runs: tuple[Run, ...] = ()
+    others: tuple[Run, ...] = ()
+
+
 class TrialCounts(Struct, frozen=True, kw_only=True):
     """Valid trials of both sides, and the head's invalid ones."""
 
@@ -309,7 +325,7 @@ class GateReport(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def frozen_counts(rows: tuple[Row, ...]) -> Mapping[str, int]:
+def count_outcomes(rows: tuple[Row, ...]) -> dict[str, int]:
     """How many benchmarks have each outcome; a benchmark's rows of one outcome count once."""
     pairs = {(row.benchmark, row.outcome) for row in rows}
     return {outcome.value: n for outcome in Outcome if (n := sum(o is outcome for _, o in pairs))}

@@ -1,0 +1,56 @@
+"""The Python interface: `energygate.open_meters`, `energygate.measure`, `energygate.compare`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from energygate.measure.trials import OpenTrial, SystemClock
+from energygate.meters import select
+from energygate.meters.base import Window
+from energygate.meters.group import MeterGroup
+from energygate.model import GateReport, Run
+from energygate.pipeline import judge, split_by_machine
+from energygate.policy import Policy
+
+
+def open_meters(meters: str = "auto", *, sysfs: str | Path = "/sys") -> MeterGroup:
+    """Open the meters to measure with; close them with `close()` or use them as a context manager.
+
+    Parameters
+    ----------
+    meters : str
+        Comma list of `rapl`, `nvml`, `estimate`, `replay:FILE`; `auto` takes every hardware counter there is.
+
+    Raises
+    ------
+    MeterUnavailable
+        With the reason and the fix; an estimate is never taken unasked.
+    """
+    names = [name.strip() for name in meters.split(",")]
+    return select.open_meters(names, select.MeterOptions(sysfs=Path(sysfs))).group
+
+
+@contextmanager
+def measure(meter: MeterGroup, *, sync: Callable[[], object] | None = None) -> Iterator[OpenTrial]:
+    """Measure one window: the body of the `with` block.
+
+    Parameters
+    ----------
+    sync : callable, optional
+        Waits until queued work is done, before both readings: `torch.cuda.synchronize`.
+
+    Yields
+    ------
+    OpenTrial
+        Count work with `add`; afterwards `energy_j` is joules by domain, `total_j` their sum.
+    """
+    trial = OpenTrial(meters=meter, window=Window(), clock=SystemClock())
+    if sync is not None:
+        trial.sync = sync
+    with trial:
+        yield trial
+
+
+def compare(*, baseline: Sequence[Run], head: Run, policy: Policy | None = None) -> GateReport:
+    """Compare a run with stored runs, each of them one session, and decide."""
+    return judge(head, split_by_machine(baseline, head), policy or Policy())

@@ -1,0 +1,1 @@
+"""Stored runs: their file format and where they are kept."""

@@ -1,0 +1,378 @@
+"""Run + Baseline -> Comparisons. Pure; a comparison is evidence, not a decision (docs/statistics.md).
+
+For each benchmark of the head it finds the window of stored sessions, takes the logs of every quantity of interest,
+and locates all of them together.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energygate.model import Baseline, Benchmark, Machine, Metric, Outcome, Run, Trial, TrialCounts
+from energygate.stats.estimate import Estimate
+from energygate.stats.location import Location, locations, stack
+from energygate.stats.stored import Prior, between_sessions, limit, stored
+
+FEWEST_TRIALS: Final = 5
+_COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens")
+
+Quantity = Callable[[Trial], float | None]
+Logs = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which stored sessions count.
+
+    Attributes
+    ----------
+    sessions : int
+        At most so many, newest first.
+    max_invalid : float
+        Share of invalid trials above which the head's benchmark is invalid.
+    prior : Prior
+        What is assumed of the spread between sessions.
+    """
+
+    sessions: int = 10
+    max_invalid: float = 0.2
+    prior: Prior = field(default_factory=Prior)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """Why a benchmark can't be judged, and the outcome that says so."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One metric on both sides, in its own unit, with the estimate of its log ratio where there is one."""
+
+    metric: Metric
+    head: float
+    base: float | None = None
+    estimate: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitCheck:
+    """One metric against an absolute limit.
+
+    Attributes
+    ----------
+    mean : float
+        Arithmetic mean of the trials: a tail that the typical trial does not show raises it.
+    """
+
+    metric: Metric
+    limit: float
+    head: float
+    mean: float
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One benchmark of the head beside its stored sessions.
+
+    Attributes
+    ----------
+    primary : Change or None
+        The deciding metric; None where the head has no usable trial.
+    per_token : Change or None
+        Joules per output token, where tokens are counted on both sides.
+    between : float
+        Variance between the sessions' logs; 0 for one session.
+    work : mapping
+        Ratio of each count per request, head over base.
+    domains : mapping
+        Ratio of each domain's joules per request (or iteration).
+    """
+
+    benchmark: Benchmark
+    obstacle: Obstacle | None
+    trials: TrialCounts
+    primary: Change | None = None
+    per_token: Change | None = None
+    limits: tuple[LimitCheck, ...] = ()
+    sessions: int = 0
+    between: float = 0.0
+    work: Mapping[str, float] = field(default_factory=dict)
+    domains: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def compare(
+    head: Run, baseline: Baseline, *, window: Window, limits: Mapping[str, Mapping[Metric, float]]
+) -> tuple[Comparison, ...]:
+    """Compare every benchmark of the head with its stored sessions.
+
+    Parameters
+    ----------
+    limits : mapping of benchmark name to mapping of metric to limit
+        Absolute limits to check, in the metric's unit.
+    """
+    evidence = [_gather(head, benchmark, baseline, window, limits) for benchmark in head.benchmarks]
+    located = _locate(evidence)
+    return tuple(_conclude(each, places, window) for each, places in zip(evidence, located, strict=True))
+
+
+def hard_key_differences(head: Machine, other: Machine) -> tuple[str, ...]:
+    """Name the hard keys that differ, with both values: `governor: performance -> powersave`."""
+    return _differences(other.hard, head.hard)
+
+
+def soft_key_differences(head: Machine, other: Machine) -> tuple[str, ...]:
+    """Name the soft keys that differ, with both values."""
+    return _differences(other.soft, head.soft)
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> tuple[str, ...]:
+    found: list[str] = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found.extend(_differences(old, new, f"{prefix}{key}."))
+        elif old != new:
+            found.append(f"{prefix}{key}: {old} \N{RIGHTWARDS ARROW} {new}")
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """What was gathered for one benchmark: for each quantity the head's logs, then those of each session."""
+
+    benchmark: Benchmark
+    obstacle: Obstacle | None
+    trials: TrialCounts
+    sessions: int
+    limits: Mapping[Metric, float]
+    usable: tuple[Trial, ...]
+    quantities: Mapping[str, tuple[Logs, ...]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where one quantity lies on both sides."""
+
+    head: Location
+    sessions: Location | None
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.sessions is None else math.exp(self.head.value - np.mean(self.sessions.value))
+
+
+def _gather(
+    head: Run,
+    benchmark: Benchmark,
+    baseline: Baseline,
+    window: Window,
+    limits: Mapping[str, Mapping[Metric, float]],
+) -> _Evidence:
+    usable = usable_trials(benchmark)
+    unusable = len(benchmark.trials) - len(usable)
+    sessions, obstacle = _sessions(head, benchmark, baseline, window.sessions)
+    used = [usable_trials(session) for session in sessions]
+    return _Evidence(
+        benchmark=benchmark,
+        obstacle=_fault_of_head(benchmark, usable, window.max_invalid) or obstacle or _too_few(usable),
+        trials=TrialCounts(base=sum(map(len, used)), head=len(usable), invalid=unusable),
+        sessions=len(sessions),
+        limits=limits.get(benchmark.name, {}),
+        usable=usable,
+        quantities=_quantities(benchmark, usable, used, limits.get(benchmark.name, {})),
+        notes=_notes(benchmark, usable, sessions),
+    )
+
+
+def usable_trials(benchmark: Benchmark) -> tuple[Trial, ...]:
+    """The valid trials whose energy and work are positive and finite: only those have a log."""
+    return tuple(trial for trial in benchmark.valid if _is_positive(trial.value(benchmark.primary)))
+
+
+def _is_positive(value: float | None) -> bool:
+    return value is not None and 0 < value < math.inf
+
+
+def _fault_of_head(benchmark: Benchmark, usable: Sequence[Trial], max_invalid: float) -> Obstacle | None:
+    if benchmark.invalid is not None:
+        return Obstacle(outcome=Outcome.INVALID, reason=benchmark.invalid)
+    unusable = [trial for trial in benchmark.trials if trial not in usable]
+    if usable and len(unusable) <= max_invalid * len(benchmark.trials):
+        return None
+    if not unusable:
+        return Obstacle(outcome=Outcome.INVALID, reason="it measured no trial.")
+    reasons = [trial.invalid or f"its energy is {trial.total_j:g} J, which no work uses." for trial in unusable]
+    commonest = max(reasons, key=reasons.count)
+    reason = f"{len(unusable)} of {len(benchmark.trials)} trials are invalid. {commonest}"
+    return Obstacle(outcome=Outcome.INVALID, reason=reason)
+
+
+def _too_few(usable: Sequence[Trial]) -> Obstacle | None:
+    if len(usable) >= FEWEST_TRIALS:
+        return None
+    return Obstacle(
+        outcome=Outcome.INCONCLUSIVE,
+        reason=f"{len(usable)} of {FEWEST_TRIALS} valid trials: too few for an interval. Raise trials.count.",
+    )
+
+
+def _sessions(
+    head: Run, benchmark: Benchmark, baseline: Baseline, most: int
+) -> tuple[tuple[Benchmark, ...], Obstacle | None]:
+    """Find the stored sessions of a benchmark, newest first, or say why there are none."""
+    stored_runs = [(run, found) for run in baseline.runs if (found := run.benchmark(benchmark.name)) is not None]
+    same_work = [(run, found) for run, found in stored_runs if found.workload == benchmark.workload]
+    sessions = tuple(_until_accepted(same_work, benchmark.name, most))
+    if sessions:
+        return sessions, None
+    if same_work:
+        reason = f"none of the {len(same_work)} stored runs has {FEWEST_TRIALS} valid trials of it at a clean commit."
+        return (), Obstacle(outcome=Outcome.NO_BASELINE, reason=f"{reason} Record new ones.")
+    if stored_runs:
+        reason = "the workload was changed since the stored runs, so they did other work. Record new ones."
+        return (), Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
+    return (), _elsewhere(head, benchmark, baseline)
+
+
+def _until_accepted(stored_runs: Sequence[tuple[Run, Benchmark]], name: str, most: int) -> Iterator[Benchmark]:
+    """Give the sessions that count, down to the newest accepting one; dirty trees describe no commit."""
+    taken = 0
+    for run, found in stored_runs:
+        if taken < most and not run.source.dirty and len(usable_trials(found)) >= FEWEST_TRIALS:
+            taken += 1
+            yield found
+        if any(accepted.benchmark == name for accepted in run.accepts):
+            return
+
+
+def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:
+    for run in baseline.others:
+        if run.benchmark(benchmark.name) is not None:
+            differences = "; ".join(hard_key_differences(head.machine, run.machine))
+            reason = f"it was recorded on a different machine or set-up ({differences}). Record it on this one."
+            return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
+    return Obstacle(outcome=Outcome.NO_BASELINE, reason="no stored run has it yet. Record one on the main branch.")
+
+
+def _notes(benchmark: Benchmark, usable: Sequence[Trial], sessions: Sequence[Benchmark]) -> tuple[str, ...]:
+    zero = [trial for trial in benchmark.valid if trial not in usable]
+    notes = [*benchmark.notes]
+    notes += [f"trial {trial.index}: {trial.total_j:g} J is not the energy of any work; not counted" for trial in zero]
+    if sessions:
+        notes += _differences(sessions[0].labels, benchmark.labels)
+    return tuple(notes)
+
+
+def _quantities(
+    benchmark: Benchmark,
+    usable: Sequence[Trial],
+    sessions: Sequence[Sequence[Trial]],
+    limits: Mapping[Metric, float],
+) -> dict[str, tuple[Logs, ...]]:
+    metrics = {benchmark.primary, Metric.J_PER_OUTPUT_TOKEN, *limits}
+    wanted: dict[str, Quantity] = {metric: _metric(metric) for metric in sorted(metrics)}
+    wanted |= {f"work:{name}": _per_request(name) for name in _COUNTS}
+    wanted |= {f"domain:{name}": _domain(name) for name in sorted({d for t in usable for d in t.energy_j})}
+    found: dict[str, tuple[Logs, ...]] = {}
+    for key, quantity in wanted.items():
+        sides = [_logs(usable, quantity), *(_logs(session, quantity) for session in sessions)]
+        if all(side is not None for side in sides):
+            found[key] = tuple(side for side in sides if side is not None)
+    return found
+
+
+def _metric(metric: Metric) -> Quantity:
+    return lambda trial: trial.value(metric)
+
+
+def _per_request(name: str) -> Quantity:
+    def count(trial: Trial) -> float | None:
+        done = getattr(trial.work, name)
+        return done / trial.work.requests if done is not None and trial.work.requests else None
+
+    return count
+
+
+def _domain(name: str) -> Quantity:
+    def joules(trial: Trial) -> float | None:
+        energy_j = trial.energy_j.get(name)
+        return None if energy_j is None else energy_j / (trial.work.requests or trial.iterations)
+
+    return joules
+
+
+def _logs(trials: Sequence[Trial], quantity: Quantity) -> Logs | None:
+    """Logs of a quantity over all trials, or None where one trial lacks it."""
+    values = [value for trial in trials if (value := quantity(trial)) is not None and 0 < value < math.inf]
+    return np.log(values) if values and len(values) == len(trials) else None
+
+
+def _locate(evidence: Sequence[_Evidence]) -> list[dict[str, _Place]]:
+    """Locate every quantity of every benchmark, computing samples of one size together."""
+    flat = [logs for each in evidence for sides in each.quantities.values() for logs in sides]
+    found = iter(locations(flat))
+    return [
+        {
+            key: _Place(head=next(found), sessions=stack([next(found) for _ in sides[1:]]) if sides[1:] else None)
+            for key, sides in each.quantities.items()
+        }
+        for each in evidence
+    ]
+
+
+def _conclude(evidence: _Evidence, places: Mapping[str, _Place], window: Window) -> Comparison:
+    primary = places.get(evidence.benchmark.primary)
+    judged = evidence.obstacle is None
+    per_token = places.get(Metric.J_PER_OUTPUT_TOKEN)
+    sessions = primary.sessions if primary is not None else None
+    return Comparison(
+        benchmark=evidence.benchmark,
+        obstacle=evidence.obstacle,
+        trials=evidence.trials,
+        primary=_change(evidence.benchmark.primary, primary, window.prior, judged=judged) if primary else None,
+        per_token=_change(Metric.J_PER_OUTPUT_TOKEN, per_token, window.prior, judged=judged) if per_token else None,
+        limits=tuple(_limits(evidence, places, window.prior)),
+        sessions=evidence.sessions,
+        between=0.0 if sessions is None else float(between_sessions(sessions)),
+        work=_ratios(places, "work:"),
+        domains=_ratios(places, "domain:"),
+        notes=evidence.notes,
+    )
+
+
+def _change(metric: Metric, place: _Place, prior: Prior, *, judged: bool) -> Change:
+    head = math.exp(place.head.value)
+    if place.sessions is None:
+        return Change(metric=metric, head=head)
+    estimate = stored(place.head, place.sessions, prior=prior) if judged else None
+    return Change(metric=metric, head=head, base=math.exp(np.mean(place.sessions.value)), estimate=estimate)
+
+
+def _limits(evidence: _Evidence, places: Mapping[str, _Place], prior: Prior) -> Iterator[LimitCheck]:
+    if len(evidence.usable) < FEWEST_TRIALS:
+        return
+    for metric, bound in evidence.limits.items():
+        place = places.get(metric)
+        if place is not None:
+            yield LimitCheck(
+                metric=metric,
+                limit=bound,
+                head=math.exp(place.head.value),
+                mean=float(np.mean([trial.value(metric) for trial in evidence.usable])),
+                estimate=limit(place.head, math.log(bound), place.sessions, prior=prior),
+            )
+
+
+def _ratios(places: Mapping[str, _Place], prefix: str) -> dict[str, float]:
+    pairs = ((key, place.ratio) for key, place in places.items() if key.startswith(prefix))
+    return {key.removeprefix(prefix): ratio for key, ratio in pairs if ratio is not None}

@@ -1,0 +1,63 @@
+"""The object behind the `energy` fixture: measures a callable, or windows that the test opens itself."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, TypeVar
+
+from energygate.errors import EnergyGateError
+from energygate.measure.session import Session
+from energygate.measure.trials import OpenTrial, TrialSeries, TrialSettings, calibrate
+from energygate.model import Location
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Energy:
+    """One benchmark of a test suite; a test measures once."""
+
+    def __init__(self, session: Session, settings: TrialSettings, *, name: str, location: Location | None) -> None:
+        self._session = session
+        self._settings = settings
+        self._name = name
+        self._location = location
+        self._series: TrialSeries | None = None
+
+    def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Measure `function(*args, **kwargs)`, repeated inside a trial until it is long enough; give its last result.
+
+        The joules of one trial are divided by how often it ran.
+        """
+        series = self._start(adaptive=True)
+        results: list[R] = []
+
+        def run(times: int) -> None:
+            result = function(*args, **kwargs)
+            for _ in range(times - 1):
+                result = function(*args, **kwargs)
+            results[:] = [result]
+
+        series.iterations = calibrate(run, wanted_s=series.requirement.duration_s, clock=series.clock)
+        for trial in series:
+            with trial:
+                run(trial.iterations)
+        return results[0]
+
+    def trials(self) -> Iterator[OpenTrial]:
+        """Give one trial after the other; measure inside `with trial:`, count with `trial.add(requests=1)`."""
+        return iter(self._start(adaptive=False))
+
+    def finish(self) -> None:
+        """Hand what was measured to the session."""
+        if self._series is not None:
+            definition: dict[str, Any] = {"v": 1, "kind": "pytest", "name": self._name}
+            self._session.record(self._series, definition=definition, location=self._location)
+
+    def _start(self, *, adaptive: bool) -> TrialSeries:
+        if self._series is not None:
+            raise EnergyGateError(
+                f"{self._name}: measured twice in one test.",
+                why="Two benchmarks would share one name.",
+                fix="Use `energy` once per test; split the test, or parametrize it.",
+            )
+        self._series = self._session.series(self._name, self._settings, adaptive=adaptive)
+        return self._series

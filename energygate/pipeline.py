@@ -1,0 +1,277 @@
+"""The use cases: measure, gate, record. Collaborators are passed in; the shells parse, call these, print and exit."""
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from energygate.baseline.schema import encode_run
+from energygate.baseline.store import FolderStore, open_store
+from energygate.compare import Window, compare, soft_key_differences
+from energygate.config import Mode, NamedSuite, ReportTarget, Settings
+from energygate.config_keys import MarkerKeys
+from energygate.errors import ConfigError, MeterUnavailable
+from energygate.files import write_atomically
+from energygate.gate import decide, exit_code, overall
+from energygate.measure.energy import Energy
+from energygate.measure.machine import Roots, describe_machine
+from energygate.measure.session import Session
+from energygate.measure.source import read_source
+from energygate.measure.trials import Clock, Progress, SystemClock
+from energygate.meters.group import MeterGroup
+from energygate.meters.select import MeterOptions, OpenedMeters, open_meters
+from energygate.model import (
+    Baseline,
+    BaselineRuns,
+    Benchmark,
+    GateReport,
+    Head,
+    Location,
+    PolicyView,
+    Run,
+    count_outcomes,
+)
+from energygate.policy import Policy
+from energygate.report.json import encode_report
+from energygate.report.markdown import render_markdown
+from energygate.report.progress import Silent
+from energygate.stats.stored import Prior
+from energygate.workloads.build import workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a job takes from the outside: time, chance, and who watches."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    token: Callable[[], str] = lambda: secrets.token_hex(5)
+    progress: Progress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What a job left: the run, and by mode its report or the file in the store."""
+
+    run: Run
+    report: GateReport | None = None
+    stored: Path | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's exit code."""
+        if self.report is not None:
+            return self.report.exit_code
+        return 0 if any(benchmark.valid and not benchmark.invalid for benchmark in self.run.benchmarks) else 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One measuring job, fed with benchmarks and finished once."""
+
+    settings: Settings
+    session: Session
+    store: FolderStore
+    baseline: Baseline
+    own_rules: dict[str, MarkerKeys] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which meters measure, and why others do not."""
+        return self.session.notes
+
+    def energy(self, name: str, marker: MarkerKeys, *, location: Location | None) -> Energy:
+        """Give the object behind the `energy` fixture of one test."""
+        self.own_rules[name] = marker
+        settings = self.settings.trials_for(name, marker.as_trials())
+        return Energy(self.session, settings, name=name, location=location)
+
+    def measure(self, named: NamedSuite, *, location: Location | None = None) -> Benchmark:
+        """Measure one suite."""
+        self.own_rules[named.name] = MarkerKeys(limit=named.suite.limits)
+        settings = self.settings.trials_for(named.name, named.suite.trials)
+        built = workload(named.suite, file=named.file, prefix=named.prefix)
+        return self.session.measure(built, settings, location=location)
+
+    def save(self) -> Run:
+        """Freeze what was measured so far and write it where `save` says."""
+        run = self.session.run()
+        if self.settings.save is not None:
+            write_atomically(self.settings.save, encode_run(run))
+        return run
+
+    def finish(self, *, in_scope: Callable[[str], bool]) -> Finished:
+        """Save, then judge or record as the mode says, and write the reports.
+
+        Parameters
+        ----------
+        in_scope : callable
+            Whether a stored benchmark of that name should have been measured by this job.
+        """
+        run = self.save()
+        match self.settings.mode:
+            case Mode.MEASURE:
+                return Finished(run=run)
+            case Mode.RECORD:
+                worth_it = any(benchmark.valid for benchmark in run.benchmarks)
+                return Finished(run=run, stored=self.store.add(run) if worth_it else None)
+            case Mode.GATE:
+                report = self._judge(run, in_scope)
+                write_reports(report, self.settings.reports)
+                return Finished(run=run, report=report)
+
+    def _judge(self, run: Run, in_scope: Callable[[str], bool]) -> GateReport:
+        names = (benchmark.name for benchmark in run.benchmarks)
+        rules = {name: self.settings.rules_for(name, self.own_rules.get(name, MarkerKeys())) for name in names}
+        policy = replace(self.settings.policy, rules=rules)
+        return judge(run, self.baseline, policy, missing=_missing(run, self.baseline, in_scope))
+
+
+@contextmanager
+def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
+    """Open meters and baselines, so that whatever is wrong with them is said before anything is measured.
+
+    Raises
+    ------
+    ConfigError, MeterUnavailable, BaselineError
+        Each with the fix.
+    """
+    opened = _open_meters(settings)
+    with opened.group as meters:
+        now = surroundings.now()
+        store = open_store(settings.baselines, folder=settings.folder)
+        session = Session(
+            meters=meters,
+            machine=describe_machine(Roots(sysfs=settings.sysfs), meters=_hard_keys(meters), gpus=_gpus(meters)),
+            source=read_source(settings.folder, ignore=_below(store.root, settings.folder)),
+            run_id=f"{now:%Y%m%dT%H%M%SZ}-{surroundings.token()}",
+            started_at=now.replace(microsecond=0),
+            clock=surroundings.clock,
+            progress=surroundings.progress,
+            notes=opened.notes,
+        )
+        if settings.mode is Mode.RECORD:
+            refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
+        baseline = store.load(session.machine.fingerprint) if settings.mode is Mode.GATE else Baseline()
+        yield Job(settings=settings, session=session, store=store, baseline=baseline)
+
+
+def judge(head: Run, baseline: Baseline, policy: Policy, *, missing: Sequence[Benchmark] = ()) -> GateReport:
+    """Compare a run with its baseline and decide. Pure."""
+    window = Window(
+        sessions=policy.window,
+        max_invalid=policy.max_invalid,
+        prior=Prior(sd=policy.session_sd, weight=policy.session_sd_weight),
+    )
+    comparisons = compare(head, baseline, window=window, limits=policy.limits)
+    rows = decide(comparisons, policy, missing=missing, estimated=_doubt(head))
+    code = exit_code(rows, policy.fail_on)
+    used = baseline.runs[: policy.window]
+    return GateReport(
+        verdict=overall(rows, code),
+        exit_code=code,
+        counts=count_outcomes(rows),
+        head=Head(run_id=head.run_id, commit=head.source.commit),
+        baseline=BaselineRuns(
+            runs=tuple(run.run_id for run in used),
+            commits=tuple(run.source.commit for run in used if run.source.commit is not None),
+        ),
+        machine=head.machine,
+        meters=head.meters,
+        policy=PolicyView(
+            budget=policy.budget,
+            min_effect=policy.min_effect,
+            false_alarms=policy.false_alarms,
+            adjust=policy.adjust,
+            fail_on=tuple(policy.fail_on),
+        ),
+        comparisons=rows,
+        warnings=tuple(_warnings(head, used)),
+    )
+
+
+def write_reports(report: GateReport, targets: Iterable[ReportTarget]) -> None:
+    """Write each report to its file."""
+    for target in targets:
+        data = encode_report(report) if target.format == "json" else render_markdown(report).encode()
+        write_atomically(target.path, data)
+
+
+def refuse_to_record(run: Run, *, allow_estimates: bool) -> None:
+    """Refuse a run that could not serve as a baseline. Raises ConfigError or MeterUnavailable."""
+    if run.source.dirty:
+        raise ConfigError(
+            "The working tree has uncommitted changes, so this run would describe no commit.",
+            why="A baseline must be reproducible.",
+            fix="Commit or stash them first. Untracked files and the baselines themselves don't count.",
+        )
+    doubt = _doubt(run)
+    if doubt is not None and not allow_estimates:
+        raise MeterUnavailable(f"This run cannot be recorded: {doubt}")
+
+
+def split_by_machine(runs: Sequence[Run], head: Run) -> Baseline:
+    """Make a baseline of runs given by hand: those of the head's machine, newest first, and the others."""
+    newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    same = tuple(run for run in newest_first if run.machine.fingerprint == head.machine.fingerprint)
+    return Baseline(runs=same, others=tuple(run for run in newest_first if run not in same))
+
+
+def _missing(run: Run, baseline: Baseline, in_scope: Callable[[str], bool]) -> tuple[Benchmark, ...]:
+    """Give the benchmarks that the newest stored run of this scope has and this run has not."""
+    scopes = ([b for b in stored.benchmarks if in_scope(b.name)] for stored in baseline.runs)
+    newest = next((benchmarks for benchmarks in scopes if benchmarks), [])
+    return tuple(benchmark for benchmark in newest if run.benchmark(benchmark.name) is None)
+
+
+def _open_meters(settings: Settings) -> OpenedMeters:
+    """Open the meters asked for. Where `auto` finds no counter the numbers are estimates, and are labelled so."""
+    options = MeterOptions(sysfs=settings.sysfs, estimate=settings.estimate)
+    try:
+        return open_meters(settings.meters, options)
+    except MeterUnavailable as refusal:
+        if settings.meters != ("auto",):
+            raise
+        estimate = open_meters(("estimate",), options)
+        return OpenedMeters(group=estimate.group, notes=(f"{refusal} So the numbers below are estimates.",))
+
+
+def _doubt(run: Run) -> str | None:
+    """Why the readings decide nothing unless policy lets them, or None where they were measured."""
+    if not run.estimated:
+        return None
+    names = ", ".join(meter.name for meter in run.meters if meter.kind in {"estimate", "integrated"})
+    return (
+        f"the readings are an estimate by model ({names}), not a measurement, and may not decide. "
+        "Use a hardware counter (`energygate doctor` says what is missing and how to mend it), "
+        "or let estimates decide: --energy-allow-estimates, allow_estimates: true."
+    )
+
+
+def _hard_keys(meters: MeterGroup) -> Mapping[str, object]:
+    return {
+        meter.name: {
+            "kind": meter.kind,
+            "domains": [domain.name for domain in meter.domains],
+            "constants": dict(meter.constants),
+        }
+        for meter in meters.meters
+    }
+
+
+def _gpus(meters: MeterGroup) -> tuple[str, ...]:
+    return tuple(domain.detail.split(" (")[0] for domain in meters.domains if domain.part == "gpu")
+
+
+def _below(path: Path, folder: Path) -> str:
+    full, home = path.resolve(), folder.resolve()
+    return full.relative_to(home).as_posix() if full.is_relative_to(home) and full != home else ""
+
+
+def _warnings(head: Run, used: Sequence[Run]) -> Iterator[str]:
+    if used and (differences := soft_key_differences(head.machine, used[0].machine)):
+        yield f"since the newest stored run: {'; '.join(differences)}"
+    if head.source.dirty:
+        yield "the working tree has uncommitted changes: this report describes no commit"

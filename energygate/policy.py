@@ -1,0 +1,102 @@
+"""What may pass and what fails the build: the numbers of `gate:`, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from energygate.errors import ConfigError
+from energygate.model import Metric, Outcome
+from energygate.units import format_percent
+
+FAILABLE: Final = tuple(outcome for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.IMPROVED})
+_FEWEST_SESSIONS: Final = 3  # below, one odd session decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What one benchmark may cost.
+
+    Attributes
+    ----------
+    budget : float
+        An increase proven smaller than this passes, as a fraction.
+    min_effect : float
+        An increase estimated smaller than this never fails, as a fraction.
+    limits : mapping of metric to float
+        Absolute limits, in the metric's unit.
+    """
+
+    budget: float = 0.05
+    min_effect: float = 0.02
+    limits: Mapping[Metric, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_effect <= self.budget <= 1:
+            raise ConfigError(
+                f"gate: min_effect {format_percent(self.min_effect)}, budget {format_percent(self.budget)}:",
+                why="an increase must be able to pass before it can fail.",
+                fix="Choose 0 % < min_effect \N{LESS-THAN OR EQUAL TO} budget \N{LESS-THAN OR EQUAL TO} 100 %.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What may pass, and what fails the build. Shares and effects are fractions.
+
+    Attributes
+    ----------
+    false_alarms : float
+        Level of the family of tests.
+    adjust : str
+        `bh` controls the share of false alarms among the alarms, `holm` the chance of any.
+    allow_estimates : bool
+        Whether an estimated reading may decide.
+    confidence, power : float
+        One-sided confidence of bounds; share of regressions that `detectable` speaks of.
+    session_sd, session_sd_weight : float
+        What is assumed of the spread between sessions, and for how many degrees of freedom it counts.
+    window, min_sessions : int
+        Most sessions that are compared with, and fewest that may fail a build.
+    work_tolerance : float
+        Change of a count per request above which the work counts as changed.
+    screen_p, screen_effect : float
+        When an unproven increase is worth a second look.
+    rules : mapping of benchmark name to Rules
+        Where a benchmark has its own budget, effect or limits.
+    """
+
+    budget: float = 0.05
+    min_effect: float = 0.02
+    false_alarms: float = 0.05
+    adjust: Literal["bh", "holm"] = "bh"
+    fail_on: tuple[Outcome, ...] = (Outcome.REGRESSED, Outcome.OVER_LIMIT, Outcome.INVALID)
+    allow_estimates: bool = False
+    confidence: float = 0.95
+    power: float = 0.90
+    session_sd: float = 0.015
+    session_sd_weight: float = 2.0
+    window: int = 10
+    min_sessions: int = 3
+    max_invalid: float = 0.2
+    work_tolerance: float = 0.01
+    screen_p: float = 0.20
+    screen_effect: float = 0.01
+    rules: Mapping[str, Rules] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        Rules(budget=self.budget, min_effect=self.min_effect)
+        if self.min_sessions < _FEWEST_SESSIONS:
+            raise ConfigError(
+                f"gate.min_sessions: {self.min_sessions}:",
+                why="with fewer than 3 sessions one odd day would fail the build.",
+                fix="Give 3 or more.",
+            )
+
+    def rules_for(self, name: str) -> Rules:
+        """The rules of one benchmark."""
+        return self.rules.get(name) or Rules(budget=self.budget, min_effect=self.min_effect)
+
+    @property
+    def limits(self) -> dict[str, Mapping[Metric, float]]:
+        """Limits by benchmark name."""
+        return {name: rules.limits for name, rules in self.rules.items() if rules.limits}

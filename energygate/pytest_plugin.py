@@ -1,0 +1,351 @@
+"""`pytest --energy`: options, hooks, the `energy` fixture and the summary section; no logic.
+
+Without `--energy` nothing heavy is imported and nothing is registered: the fixture runs the code once, unmeasured.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from energygate.config import NamedSuite, Settings
+    from energygate.measure.energy import Energy
+    from energygate.model import Location, Trial
+    from energygate.pipeline import Finished, Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_VALUED = (
+    ("mode", "measure|gate|record", "only measure; compare and decide (default); or add this run to the baselines"),
+    ("meters", "LIST", "auto (default), or a comma list of rapl, nvml, estimate, replay:FILE"),
+    ("config", "FILE", "configuration file (default: energygate.yml if there)"),
+    ("sysfs", "DIR", "where sysfs is mounted (default: /sys)"),
+    ("baselines", "DIR", "where runs are stored (default: baselines)"),
+    ("trials", "N", "trials that count"),
+    ("warmup", "N", "discarded trials before them"),
+    ("min-time", "SECONDS", "shortest trial"),
+    ("save", "FILE", "write the run as JSON"),
+    ("fail-on", "LIST", "outcomes that fail the session (default: regressed,over_limit,invalid)"),
+)
+_FLAGS = (
+    ("energy", "measure the energy of tests that use the `energy` fixture, and of *.energy.yml suites"),
+    ("energy-only", "the same, and deselect tests that don't measure"),
+    ("energy-allow-estimates", "an estimated reading may decide"),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--energy` and its kin."""
+    group = parser.getgroup("energy", "energy per benchmark, measured and gated")
+    for name, text in _FLAGS:
+        group.addoption(f"--{name}", action="store_true", help=text)
+    for name, metavar, text in _VALUED:
+        group.addoption(f"--energy-{name}", metavar=metavar, help=text)
+    group.addoption(
+        "--energy-report", metavar="FORMAT:FILE", action="append", default=[], help="write a report: json or markdown"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the measuring plugin where `--energy` asks for it."""
+    config.addinivalue_line(
+        "markers",
+        "energy(trials, warmup, min_time, budget, min_effect, limit): how `energy` measures and judges a test",
+    )
+    wanted = config.getoption("--energy") or config.getoption("--energy-only")
+    if wanted and not config.getoption("collectonly") and not config.getoption("help"):
+        _refuse_company(config)
+        with _usage_errors():
+            config.pluginmanager.register(Measuring.started(config), Measuring.NAME)
+
+
+@pytest.fixture
+def energy(request: pytest.FixtureRequest) -> "Iterator[Energy | Unmeasured]":
+    """Measure a callable, `energy(encode, DATA)`, or windows of your own, `for trial in energy.trials():`."""
+    if not request.config.pluginmanager.has_plugin(Measuring.NAME):
+        yield Unmeasured()
+        return
+    measured = _plugin(request.config).energy(request.node)
+    try:
+        yield measured
+    finally:
+        measured.finish()
+
+
+class Unmeasured:
+    """The fixture without `--energy`: everything runs once."""
+
+    def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call it, once."""
+        return function(*args, **kwargs)
+
+    def trials(self) -> "Iterator[UnmeasuredTrial]":
+        """Give one trial that measures nothing."""
+        yield UnmeasuredTrial()
+
+
+class UnmeasuredTrial:
+    """A trial whose window is not measured and whose counts nobody keeps."""
+
+    sync: Callable[[], object]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was opened."""
+
+    def add(self, **counts: int) -> None:
+        """Take counts of work, and drop them."""
+
+    def add_usage(self, usage: object) -> None:
+        """Take a reply's usage, and drop it."""
+
+
+class Measuring:
+    """The plugin that is registered only with `--energy`."""
+
+    NAME = "energygate-measuring"
+
+    def __init__(self, config: pytest.Config, settings: "Settings", job: "Job") -> None:
+        self.config = config
+        self.settings = settings
+        self.job = job
+        self.seen: set[str] = set()
+        self.deselected: set[str] = set()
+        self.finished: Finished | None = None
+        self.failure: str | None = None
+
+    @classmethod
+    def started(cls, config: pytest.Config) -> Self:
+        """Open the meters and the baselines, so that what is wrong with them stops the session before it runs."""
+        from energygate.config import load_settings  # noqa: PLC0415  heavy: only with --energy
+        from energygate.pipeline import Surroundings, open_job  # noqa: PLC0415  heavy: only with --energy
+
+        options = {name: config.getoption(f"--energy-{name}") for name, _, _ in _VALUED}
+        options["report"] = config.getoption("--energy-report")
+        options["allow-estimates"] = config.getoption("--energy-allow-estimates") or None
+        settings = load_settings(
+            options,
+            prefix="--energy-",
+            environ=os.environ,
+            folder=config.rootpath,
+            here=config.invocation_params.dir,
+        )
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        job = stack.enter_context(open_job(settings, Surroundings(progress=_Lines(config))))
+        return cls(config, settings, job)
+
+    def energy(self, item: pytest.Item) -> "Energy":
+        """Give the fixture's object for a test."""
+        from energygate.config import marker_keys  # noqa: PLC0415  heavy: only with --energy
+        from energygate.errors import EnergyGateError  # noqa: PLC0415  heavy: only with --energy
+
+        arguments: dict[str, Any] = {}
+        for marker in reversed(list(item.iter_markers("energy"))):
+            if marker.args:
+                pytest.fail("@pytest.mark.energy takes keyword arguments only", pytrace=False)
+            arguments |= marker.kwargs
+        try:
+            keys = marker_keys(arguments, origin=item.nodeid)
+        except EnergyGateError as error:
+            pytest.fail(str(error), pytrace=False)
+        return self.job.energy(item.nodeid, keys, location=_location(item))
+
+    def pytest_report_header(self) -> list[str]:
+        """Say which meters measure, and why others don't."""
+        return [f"energy: {line}" for note in self.job.notes for line in note.splitlines()]
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> "SuiteCollector | None":
+        """Collect suites in YAML."""
+        if file_path.name.endswith(".energy.yml") or file_path.name == "energygate.yml":
+            return SuiteCollector.from_parent(parent, path=file_path)
+        return None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep only what measures, with `--energy-only`."""
+        if config.getoption("--energy-only"):
+            others = [item for item in items if not _measures(item)]
+            items[:] = [item for item in items if _measures(item)]
+            config.hook.pytest_deselected(items=others)
+
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Remember what was left out on purpose: it is not missing."""
+        self.deselected.update(item.nodeid for item in items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what should measure."""
+        self.seen = {item.nodeid for item in session.items}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge or record what was measured; an interrupted session keeps what it has, and decides nothing."""
+        from energygate.errors import EnergyGateError  # noqa: PLC0415  heavy: only with --energy
+
+        try:
+            if exitstatus in {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
+                self.job.save()
+                self.failure = "the session was stopped, so nothing was judged and nothing was recorded"
+                return
+            self.finished = self.job.finish(in_scope=self._in_scope)
+        except EnergyGateError as error:
+            self.failure = str(error)
+        if exitstatus == pytest.ExitCode.OK and (self.failure or (self.finished and self.finished.exit_code)):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the energy section; its last line is the verdict in words."""
+        terminalreporter.section("energy", sep="=")
+        if self.failure is not None:
+            terminalreporter.write_line(f"energy: FAILED, {self.failure}", red=True)
+        if self.finished is not None:
+            color = bool(terminalreporter.hasmarkup)
+            terminalreporter.write(_render(self.finished, width=terminalreporter._tw.fullwidth, color=color))  # noqa: SLF001  pytest's own plugins read it there
+
+    def _in_scope(self, name: str) -> bool:
+        """Whether a stored benchmark should have been measured: its file was collected, and nobody deselected it."""
+        if name in self.seen:
+            return True
+        option = self.config.option
+        if name in self.deselected or option.keyword or option.markexpr:
+            return False
+        return any(_covers(argument, name, self.config) for argument in self.config.args)
+
+
+class SuiteCollector(pytest.File):
+    """A YAML file of suites."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Give an item per suite that stands in the file itself."""
+        from energygate.config import read_config_suites, read_suites  # noqa: PLC0415  heavy: only with --energy
+
+        read = read_config_suites if self.path.name == "energygate.yml" else read_suites
+        with _collect_errors():
+            suites = read(self.path, folder=self.config.rootpath)
+        for named in suites:
+            yield SuiteItem.from_parent(self, name=named.suite.name, named=named)
+
+
+class SuiteItem(pytest.Item):
+    """One suite of a YAML file."""
+
+    def __init__(self, *, named: "NamedSuite", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.named = named
+
+    def runtest(self) -> None:
+        """Measure the suite; what stops it makes its benchmark invalid and the test fail."""
+        benchmark = _plugin(self.config).job.measure(self.named, location=_location(self))
+        if benchmark.invalid is not None:
+            pytest.fail(benchmark.invalid, pytrace=False)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show our own errors as their sentence alone."""
+        from energygate.errors import EnergyGateError  # noqa: PLC0415  heavy: only with --energy
+
+        if isinstance(excinfo.value, EnergyGateError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Say where the suite stands."""
+        return self.path, None, self.nodeid
+
+
+class _Lines:
+    """Progress inside pytest: a line for each invalid trial with `-v`; pytest itself says which test runs."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def trial_done(self, name: str, *, done: int, wanted: int, trial: "Trial | None") -> None:
+        """Write the line past pytest's capture."""
+        del done, wanted
+        if trial is None or trial.invalid is None or self._config.get_verbosity() < 1:
+            return
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            sys.stderr.write(f"\n{name}: trial {trial.index} {trial.invalid}\n")
+
+
+def _render(finished: "Finished", *, width: int, color: bool) -> str:
+    from energygate.report.measured import render_measured  # noqa: PLC0415  heavy: only with --energy
+    from energygate.report.terminal import render_terminal  # noqa: PLC0415  heavy: only with --energy
+
+    if finished.report is not None:
+        return render_terminal(finished.report, width=width, color=color)
+    text = render_measured(finished.run, width=width, color=color)
+    if finished.stored is not None:
+        return f"{text}energy: RECORDED, stored as {finished.stored}\n"
+    verdict = "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"
+    return f"{text}energy: {verdict}\n"
+
+
+def _refuse_company(config: pytest.Config) -> None:
+    """Refuse plugins beside which no number would be right."""
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        raise pytest.UsageError(
+            "--energy does not go with -n (pytest-xdist): the counters count the whole machine, so tests that run "
+            "side by side would measure each other. Leave out -n, or add -n 0."
+        )
+    if config.pluginmanager.hasplugin("pytest_energy_reporter"):
+        raise pytest.UsageError(
+            "--energy does not go with pytest-energy-reporter, which runs every marked test again. "
+            "Add -p no:pytest_energy_reporter."
+        )
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Show our own errors as pytest shows usage errors: one sentence, no traceback."""
+    from energygate.errors import EnergyGateError  # noqa: PLC0415  heavy: only with --energy
+
+    try:
+        yield
+    except EnergyGateError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@contextmanager
+def _collect_errors() -> Iterator[None]:
+    from energygate.errors import EnergyGateError  # noqa: PLC0415  heavy: only with --energy
+
+    try:
+        yield
+    except EnergyGateError as error:
+        raise pytest.Collector.CollectError(str(error)) from error
+
+
+def _plugin(config: pytest.Config) -> Measuring:
+    plugin = config.pluginmanager.get_plugin(Measuring.NAME)
+    assert isinstance(plugin, Measuring)  # noqa: S101  only with --energy are there suites and measured tests
+    return plugin
+
+
+def _measures(item: pytest.Item) -> bool:
+    return isinstance(item, SuiteItem) or "energy" in getattr(item, "fixturenames", ())
+
+
+def _location(item: pytest.Item) -> "Location":
+    from energygate.model import Location  # noqa: PLC0415  heavy: only with --energy
+
+    path, line, _ = item.location
+    return Location(file=path, line=(line or 0) + 1)
+
+
+def _covers(argument: str, name: str, config: pytest.Config) -> bool:
+    """Whether a command-line argument (a folder, a file, a node id) takes in the benchmark of that node id."""
+    path, _, inner = argument.partition("::")
+    full = (config.invocation_params.dir / path).resolve()
+    file, _, test = name.partition("::")
+    own = (config.rootpath / file).resolve()
+    if inner:
+        return full == own and (test == inner or test.startswith((f"{inner}::", f"{inner}[")))
+    return own == full or own.is_relative_to(full)

@@ -1,0 +1,1 @@
+"""Pure renderings of one GateReport: nothing is decided here, and nothing is written."""

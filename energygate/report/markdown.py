@@ -1,0 +1,160 @@
+"""The pull request comment, and the same text as a file or step summary.
+
+Every string that is not ours (benchmark, reason, label) is escaped: `code` in cells and text.
+"""
+
+import html
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from itertools import groupby
+from typing import Final
+
+from energygate.model import GateReport, Outcome, Row
+from energygate.report import rows
+from energygate.report.rows import Line
+from energygate.units import format_change, format_percent, format_quantity
+
+MARKER: Final = "<!-- energygate:v1:default -->"
+_MOST_BYTES: Final = 60_000  # GitHub takes 65,536 characters
+_INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_HEADER: Final = """\
+| | benchmark | base | head | change (90 % interval) | per token | n | p (adjusted) | outcome |
+|:-:|:--|--:|--:|--:|--:|--:|--:|:--|"""
+
+
+def render_markdown(report: GateReport) -> str:
+    """Render the comment: at most 60,000 bytes; whole parts are left out from the end, and that is said."""
+    parts = list(_parts(report))
+    hidden = 0
+    while len(_join(parts, hidden).encode()) > _MOST_BYTES and len(parts) > 2:
+        parts.pop(-2)
+        hidden += 1
+    return _join(parts, hidden)
+
+
+def code(text: str, limit: int = 80) -> str:
+    """Show foreign text as code in one table cell: no markup, no line break, no invisible character."""
+    spaced = "".join(" " if char.isspace() or unicodedata.category(char) in {"Zl", "Zp"} else char for char in text)
+    shown = "".join(char for char in spaced if unicodedata.category(char) not in _INVISIBLE)
+    shown = " ".join(shown.split()) or "(empty)"
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    fence = "`" * (max((len(list(run)) for char, run in groupby(shown) if char == "`"), default=0) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")
+
+
+def _join(parts: Sequence[str], hidden: int) -> str:
+    note = [f"_{hidden} more part{'s' if hidden > 1 else ''} left out for length; the JSON report has all._"]
+    body = [*parts[:-1], *(note if hidden else []), parts[-1]]
+    return "\n\n".join(body) + "\n"
+
+
+def _parts(report: GateReport) -> Iterator[str]:
+    """Give the comment's parts, the dispensable ones last but for the footer."""
+    yield f"{MARKER}\n{_title(report)}"
+    yield _summary(report)
+    lines = list(rows.lines(report))
+    shown = [line for line in lines if line.row.outcome is not Outcome.PASS]
+    passing = [line for line in lines if line.row.outcome is Outcome.PASS]
+    if shown:
+        yield _table(shown)
+        yield "\n".join(_reasons(shown))
+    for line in shown:
+        if line.row.domains:
+            yield _details(f"Where the joules went: {_plain(line.row.benchmark)}", _where(report, line.row))
+    if passing:
+        title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
+        yield _details(title, _table(passing))
+    yield _details("How this was measured", _how(report))
+    yield f"<sub>energygate {version('energygate')} \N{MIDDLE DOT} run {code(report.head.run_id)}</sub>"
+
+
+def _title(report: GateReport) -> str:
+    worst = report.comparisons[0].benchmark if report.comparisons else ""
+    return f"## Energy: {rows.headline(report).replace('{}', code(worst))}"
+
+
+def _summary(report: GateReport) -> str:
+    estimated = any(row.estimated for row in report.comparisons)
+    how = "**Estimated, not measured:** by" if estimated else "Measured by"
+    head = code((report.head.commit or "no commit")[:12])
+    bases = ", ".join(code(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or "nothing stored"
+    text = [
+        f"{rows.tally(report)}. Budget {format_change(1 + report.policy.budget)}.",
+        f"{how} {code(rows.meters(report))} on {code(report.machine.label)}.",
+        f"Head {head} against {bases}.",
+    ]
+    warnings = [f"> [!WARNING]\n> {code(warning, limit=500)}" for warning in report.warnings]
+    return "\n\n".join([" ".join(text), *warnings])
+
+
+def _table(lines: Iterable[Line]) -> str:
+    return "\n".join([_HEADER, *(_cells(line) for line in lines)])
+
+
+def _cells(line: Line) -> str:
+    row = line.row
+    ends = rows.interval(row)
+    cells = [
+        rows.SIGNS[row.outcome],
+        f"{code(row.benchmark)}{' limit' if row.how == 'limit' else ''}",
+        rows.typical(row.base, row),
+        rows.typical(row.head, row),
+        f"**{rows.change(row)}**{f' ({ends})' if ends else ''}",
+        rows.change(line.per_token) if line.per_token else "\N{EN DASH}",
+        rows.size(row),
+        rows.p_adjusted(row),
+        f"**{rows.WORDS[row.outcome]}**{_could_detect(row)}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _could_detect(row: Row) -> str:
+    unsure = row.outcome in {Outcome.INCONCLUSIVE, Outcome.SUSPECT} and row.detectable is not None
+    return f": could detect about {format_change(row.detectable)}" if unsure and row.detectable else ""
+
+
+def _reasons(lines: Iterable[Line]) -> Iterator[str]:
+    for line in lines:
+        yield f"- {code(line.row.benchmark)}: {code(line.row.reason, limit=500)}"
+        for note in line.row.notes:
+            yield f"  - {code(note, limit=500)}"
+
+
+def _where(report: GateReport, row: Row) -> str:
+    parts = [f"| {code(name)} | {format_change(ratio)} |" for name, ratio in row.domains.items()]
+    if not any(name.startswith("dram") for meter in report.meters for name in meter.domains):
+        parts.append("| DRAM | not available on this machine |")
+    parts += [f"| {name.replace('_', ' ')} per request | {format_change(ratio)} |" for name, ratio in row.work.items()]
+    return "\n".join(["| part | change |", "|:--|--:|", *parts])
+
+
+def _how(report: GateReport) -> str:
+    meters = [
+        f"- {code(meter.name)} ({meter.kind}): {code(', '.join(meter.domains))}, refreshed every "
+        f"{format_quantity(meter.update_interval_s, 's')}, steps of {format_quantity(meter.resolution_j, 'J')}"
+        for meter in report.meters
+    ]
+    policy = report.policy
+    invalid = sum(row.trials.invalid for row in report.comparisons if row.how != "limit")
+    rest = [
+        f"- machine fingerprint {code(report.machine.fingerprint)}",
+        f"- compared with stored runs: {', '.join(code(run) for run in report.baseline.runs) or 'none'}",
+        f"- test: stored sessions, one-sided, adjusted by {policy.adjust} at {format_percent(policy.false_alarms)}",
+        f"- increases below {format_percent(policy.min_effect)} never fail",
+        f"- invalid trials, replaced and not averaged in: {invalid}",
+        "- gross energy of the whole machine part; idle power is not subtracted",
+    ]
+    return "\n".join([*meters, *rest])
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def _plain(text: str) -> str:
+    """Escape text for an HTML element, where Markdown is not parsed."""
+    cleaned = "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in _INVISIBLE)
+    return html.escape(cleaned[:80]) or "(empty)"

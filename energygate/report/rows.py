@@ -1,0 +1,141 @@
+"""What every rendering shows of a row, in words: one place, so that a terminal and a comment agree."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from energygate.model import GateReport, Metric, Outcome, Row
+from energygate.units import format_change, format_p, format_percent, format_quantity
+
+SIGNS: Final = {
+    Outcome.OVER_LIMIT: "\N{CROSS MARK}",
+    Outcome.REGRESSED: "\N{CROSS MARK}",
+    Outcome.INVALID: "\N{CROSS MARK}",
+    Outcome.MISSING: "\N{CROSS MARK}",
+    Outcome.SUSPECT: "\N{WHITE QUESTION MARK ORNAMENT}",
+    Outcome.INCONCLUSIVE: "\N{WHITE QUESTION MARK ORNAMENT}",
+    Outcome.INCOMPARABLE: "\N{WHITE LARGE SQUARE}",
+    Outcome.NO_BASELINE: "\N{WHITE LARGE SQUARE}",
+    Outcome.IMPROVED: "\N{WHITE HEAVY CHECK MARK}",
+    Outcome.PASS: "\N{HEAVY MINUS SIGN}",
+}
+WORDS: Final = {outcome: outcome.value.replace("_", " ") for outcome in Outcome}
+_IN_WORDS: Final = {
+    Metric.J_PER_REQUEST: "joules per request",
+    Metric.J_PER_OUTPUT_TOKEN: "joules per output token",
+    Metric.J_PER_TOTAL_TOKEN: "joules per token",
+    Metric.ENERGY_J: "joules",
+    Metric.DURATION_S: "seconds",
+}
+_ABSENT: Final = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A benchmark's deciding row, with its joules per output token beside it where tokens are counted."""
+
+    row: Row
+    per_token: Row | None = None
+
+
+def lines(report: GateReport) -> Iterator[Line]:
+    """Pair the rows: what decides, and what stands beside it."""
+    beside = {row.benchmark: row for row in report.comparisons if _is_beside(row)}
+    for row in report.comparisons:
+        if not _is_beside(row):
+            yield Line(row=row, per_token=None if row.how == "limit" else beside.get(row.benchmark))
+
+
+def _is_beside(row: Row) -> bool:
+    return row.metric is Metric.J_PER_OUTPUT_TOKEN and row.how != "limit"
+
+
+def typical(value: float | None, row: Row) -> str:
+    """A side's typical value with its unit; an estimate says so."""
+    if value is None:
+        return _ABSENT
+    estimate = " est." if row.estimated else ""
+    return f"{format_quantity(value, row.metric.unit)}{estimate}"
+
+
+def change(row: Row) -> str:
+    """The change in percent, against the limit where that is the base."""
+    return _ABSENT if row.ratio is None else format_change(row.ratio)
+
+
+def interval(row: Row) -> str:
+    """The ends of the 90 % interval, or nothing."""
+    if row.ratio_low is None or row.ratio_high is None:
+        return ""
+    low, high = (format_change(end).removesuffix(" %") for end in (row.ratio_low, row.ratio_high))
+    return f"{low} \N{HORIZONTAL ELLIPSIS} {high}"
+
+
+def size(row: Row) -> str:
+    """How much evidence: trials and sessions, or blocks."""
+    trials = f"{row.trials.head} trial{'' if row.trials.head == 1 else 's'}"
+    if row.blocks:
+        return f"{row.blocks} blocks"
+    return f"{trials}, {row.sessions} session{'' if row.sessions == 1 else 's'}" if row.sessions else trials
+
+
+def p_adjusted(row: Row) -> str:
+    """The adjusted p-value, or a dash where the row is in no family."""
+    return _ABSENT if row.p_adjusted is None else format_p(row.p_adjusted)
+
+
+def headline(report: GateReport) -> str:
+    """One sentence of plain text: the worst that was found. The benchmark's name stands in braces: `{}`."""
+    if not report.comparisons:
+        return "nothing was measured"
+    worst = report.comparisons[0]
+    match worst.outcome:
+        case Outcome.REGRESSED:
+            return f"regressed. {{}} uses {change(worst)} {_IN_WORDS[worst.metric]}"
+        case Outcome.OVER_LIMIT:
+            bound = typical(worst.base, worst)
+            return f"over the limit. {{}} uses {typical(worst.head, worst)}, the limit is {bound}"
+        case Outcome.INVALID if all(row.outcome is Outcome.INVALID for row in report.comparisons):
+            return "nothing valid was measured"
+        case Outcome.PASS | Outcome.IMPROVED:
+            return "no regression found"
+        case outcome:
+            return f"{WORDS[outcome]}. {{}} could not be judged"
+
+
+def tally(report: GateReport, *, failing: Sequence[str] = ()) -> str:
+    """How many benchmarks have each outcome; the ones in `failing` first, in bold if the caller wraps them."""
+    counts = [f"{n} {WORDS[Outcome(outcome)]}" for outcome, n in report.counts.items()]
+    return " \N{MIDDLE DOT} ".join([*failing, *counts])
+
+
+def benchmarks(report: GateReport) -> int:
+    """How many benchmarks the report speaks of."""
+    return len({row.benchmark for row in report.comparisons})
+
+
+def closing_line(report: GateReport) -> str:
+    """The verdict in words, for the last line of a terminal: `energy: FAILED, 1 of 12 benchmarks regressed`."""
+    total = benchmarks(report)
+    plural = "benchmark" if total == 1 else "benchmarks"
+    if not report.comparisons:
+        return "energy: FAILED, nothing was measured"
+    counts = {Outcome(name): n for name, n in report.counts.items()}
+    failing = [f"{n} of {total} {plural} {WORDS[o]}" for o, n in counts.items() if o in report.policy.fail_on]
+    if report.verdict == "failed":
+        return f"energy: FAILED, {', '.join(failing)}"
+    if report.verdict == "passed":
+        improved = f", {counts[Outcome.IMPROVED]} improved" if Outcome.IMPROVED in counts else ""
+        budget = format_percent(report.policy.budget)
+        return f"energy: PASSED, {total} of {total} {plural} within budget (default {budget}){improved}"
+    found = ", ".join(f"{n} {WORDS[outcome]}" for outcome, n in counts.items())
+    return f"energy: INCONCLUSIVE, {total} {plural}: {found}"
+
+
+def meters(report: GateReport) -> str:
+    """Which meters measured: `rapl (package-0, dram-0), nvml (gpu-0)`."""
+    named = [
+        f"{meter.name}{'' if meter.kind == 'counter' else f', {meter.kind}'} ({', '.join(meter.domains)})"
+        for meter in report.meters
+    ]
+    return ", ".join(named) or "none"

@@ -1,0 +1,137 @@
+"""A program as a benchmark: one trial is one run, with its start-up."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
+from energygate.workloads.base import WorkDone
+from energygate.workloads.counts import Produced, count_work
+from energygate.workloads.process import Output, Process, child_environment, exit_on_sigterm, log_tail
+from energygate.workloads.suites import CommandSuite
+from energygate.workloads.text import filled_in
+
+_GRACE_S: Final = 5.0
+
+
+class CommandWorkload:
+    """Runs a program and counts what it says it did. See `energygate.workloads.base.Workload`.
+
+    Parameters
+    ----------
+    name : str
+        The benchmark's.
+    folder : Path
+        The suite file's, where the program runs.
+    """
+
+    repeatable = False
+    pids: tuple[int, ...] = ()
+
+    def __init__(
+        self, suite: CommandSuite, *, name: str, folder: Path, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self.name = name
+        self._suite = suite
+        self._folder = folder
+        self._environ = environ
+        self._scratch: Path | None = None
+        self._process: Process | None = None
+        self._fault: str | None = None
+        self._opened = ExitStack()
+
+    @property
+    def definition(self) -> Mapping[str, object]:
+        """The arguments and the rules that count its work."""
+        rules = {name: msgspec.to_builtins(rule) for name, rule in self._suite.work.declared()}
+        return {"v": 1, "kind": "command", "command": list(self._suite.command), "work": rules}
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """None: the arguments are all that is known of a program."""
+        return {}
+
+    def open(self) -> None:
+        """Run `setup`, once. Raises WorkloadError."""
+        self._opened.enter_context(exit_on_sigterm())
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"energygate-{self._suite.name}-"))
+        self._opened.callback(shutil.rmtree, self._scratch)
+        self._opened.callback(self._stop)
+        if self._suite.setup is not None:
+            self._run(self._suite.setup)
+            if sentence := self._ended_badly():
+                raise WorkloadError(f"{self._suite.name}: setup: {sentence}")
+
+    def before(self) -> None:
+        """Remove what the trial before left: a stale result must never be counted."""
+        self._stop()
+        for path in self._files:
+            path.unlink(missing_ok=True)
+
+    def run(self, passes: int) -> None:
+        """Run the program once, and wait for it.
+
+        Raises
+        ------
+        ValueError
+            If asked for several passes: each would overwrite the result of the one before.
+        """
+        if passes != 1:
+            raise ValueError(f"a command is not repeatable, so one trial is one run, not {passes}")
+        self._run(self._suite.command)
+
+    def after(self) -> WorkDone:
+        """Count what it did. Raises MeasurementInvalid."""
+        if sentence := self._ended_badly():
+            raise MeasurementInvalid(InvalidCode.WORK_FAILED, sentence)
+        stdout, _, result = self._files
+        return WorkDone(work=count_work(self._suite.work, Produced(stdout=stdout, result=result)))
+
+    def close(self) -> None:
+        """Stop what runs and remove what was written. Safe to call twice."""
+        self._opened.close()
+
+    @property
+    def _files(self) -> tuple[Path, Path, Path]:
+        assert self._scratch is not None  # noqa: S101  `open` comes first in a workload's life
+        return self._scratch / "stdout", self._scratch / "stderr", self._scratch / "result.json"
+
+    def _run(self, command: tuple[str, ...]) -> None:
+        stdout, stderr, result = self._files
+        values = {"python": sys.executable, "result": str(result)}
+        added = {name: filled_in(value, values) for name, value in self._suite.env.items()}
+        self._fault = None
+        try:
+            self._process = Process.start(
+                [filled_in(word, values) for word in command],
+                cwd=self._folder,
+                env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result)} | added),
+                output=Output(stdout=stdout, stderr=stderr),
+            )
+        except OSError as error:
+            self._fault = f"cannot start {command[0]}: {error.strerror}"
+            return
+        if self._process.wait(self._suite.timeout) is None:
+            self._fault = f"{command[0]} still ran after {self._suite.timeout:g} s (timeout), and was killed"
+
+    def _ended_badly(self) -> str | None:
+        """How the last run failed, in words; stops what it left running."""
+        death = self._process and self._process.death()
+        self._stop()
+        if self._fault is not None:
+            return self._fault
+        if death == "exited with status 0":
+            return None
+        return f"the command {death}. Its last lines: {log_tail(self._files[1])}"
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.stop(_GRACE_S)
+            self._process = None

@@ -1,0 +1,131 @@
+"""Which requests a suite sends, in which order: JSON Lines, or prompts inside the suite file.
+
+The order is kept: in a closed loop the same order gives nearly the same batches.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from energygate.errors import ConfigError
+from energygate.workloads.suites import Message, Prompt, Requests, TextFile
+
+MAX_LINES: Final = 100_000
+MAX_BYTES: Final = 256 * 2**20
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request.
+
+    Attributes
+    ----------
+    origin : str
+        Where it is written (``prompts.jsonl:3``): messages name this instead of the text.
+    """
+
+    origin: str
+    messages: tuple[Message, ...] = field(repr=False)
+    max_tokens: int
+
+
+def load_requests(spec: Requests, *, folder: Path) -> tuple[Request, ...]:
+    """Read every request of a suite.
+
+    Raises
+    ------
+    ConfigError
+        Naming file and line of what is wrong.
+    """
+    if spec.dataset is not None:
+        prompts = tuple(_read_lines(folder / spec.dataset, shown=spec.dataset))
+    else:
+        inline = enumerate(spec.prompts or ())
+        prompts = tuple((f"requests.prompts[{n}]", _as_prompt(entry)) for n, entry in inline)
+    _refuse_repeated_ids(prompts)
+    return tuple(
+        Request(origin=origin, messages=_messages(prompt), max_tokens=prompt.max_tokens or spec.max_tokens)
+        for origin, prompt in prompts
+    )
+
+
+def load_system(spec: Requests, *, folder: Path) -> str | None:
+    """Read the system prompt, if the suite has one; a final line break is not part of it."""
+    if not isinstance(spec.system, TextFile):
+        return spec.system
+    try:
+        text = (folder / spec.system.file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"requests.system: cannot read {folder / spec.system.file}: {error}.",
+            fix="Name a UTF-8 file, relative to the suite file.",
+        ) from error
+    if not text:
+        raise ConfigError(f"requests.system: {folder / spec.system.file} is empty.", fix="Write a text, or remove it.")
+    return text
+
+
+def system_digest(text: str) -> str:
+    """Twelve hex digits that tell two system prompts apart."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _as_prompt(entry: str | Prompt) -> Prompt:
+    return Prompt(prompt=entry) if isinstance(entry, str) else entry
+
+
+def _messages(prompt: Prompt) -> tuple[Message, ...]:
+    return prompt.messages or (Message(role="user", content=prompt.prompt or ""),)
+
+
+def _read_lines(path: Path, *, shown: str) -> Iterator[tuple[str, Prompt]]:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(f"{shown}: {size} bytes, at most {MAX_BYTES} are read.", fix="Measure a sample of it.")
+        lines = path.read_bytes().removeprefix(_BOM).split(b"\n")
+    except OSError as error:
+        raise ConfigError(
+            f"requests.dataset: cannot read {path}: {error.strerror}.", fix="Paths are relative to the suite file."
+        ) from error
+    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not filled:
+        raise ConfigError(f"{shown}: has no request.", fix='Give one JSON object a line: {"prompt": "…"}.')
+    if len(filled) > MAX_LINES:
+        raise ConfigError(
+            f"{shown}: {len(filled)} requests, at most {MAX_LINES} are read.", fix="Measure a sample of it."
+        )
+    decoder = msgspec.json.Decoder(Prompt)
+    for number, line in filled:
+        origin = f"{shown}:{number}"
+        yield origin, _decode(decoder, line, origin=origin)
+
+
+def _decode(decoder: "msgspec.json.Decoder[Prompt]", line: bytes, *, origin: str) -> Prompt:
+    fix = 'A line is {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, with optional id, max_tokens.'
+    try:
+        return decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {error}.", fix=fix) from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{origin}: not JSON: {error}.", fix=fix) from error
+    except UnicodeDecodeError:
+        # Without `from`: the error would carry the line, and with it the prompt, into a traceback.
+        raise ConfigError(f"{origin}: not UTF-8.", fix="Save the file as UTF-8.") from None
+
+
+def _refuse_repeated_ids(prompts: tuple[tuple[str, Prompt], ...]) -> None:
+    first: dict[str, str] = {}
+    for origin, prompt in prompts:
+        if prompt.id is None:
+            continue
+        if prompt.id in first:
+            raise ConfigError(
+                f"{origin}: id {prompt.id!r} stands at {first[prompt.id]} already.", fix="Give each request its own id."
+            )
+        first[prompt.id] = origin

@@ -1,0 +1,186 @@
+"""Child processes in a group of their own, which end with us: no server outlives its benchmark."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final, Never, Protocol, Self
+
+from energygate.workloads.text import printable
+
+TAIL_LINES: Final = 20
+_POLL_S: Final = 0.02
+_KILLED_S: Final = 2.0  # how long the kernel gets to remove a killed process
+_SECRET_NAMES: Final = frozenset({"ENERGYGATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"})
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Clock(Protocol):
+    """Time and how to wait for it, in seconds."""
+
+    def now_s(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own monotonic clock."""
+
+    now_s = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a process writes. One path for both streams keeps their order."""
+
+    stdout: Path
+    stderr: Path
+
+
+@dataclass(slots=True, kw_only=True)
+class Process:
+    """A running child and all its descendants that stayed in its process group."""
+
+    popen: "subprocess.Popen[bytes]" = field(repr=False)
+    clock: Clock = field(default_factory=SystemClock)
+    proc: Path = Path("/proc")
+
+    @classmethod
+    def start(
+        cls, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Output, clock: Clock | None = None
+    ) -> Self:
+        """Start `argv` without a shell, with no input, in a new session.
+
+        Raises
+        ------
+        OSError
+            If there is no such program or folder.
+        """
+        with _private(output.stdout) as out, _private(output.stderr) as err:
+            popen = subprocess.Popen(  # noqa: S603  the suite file names the command, and is trusted like code
+                [*_die_with_parent(), *argv],
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        return cls(popen=popen, clock=clock or SystemClock())
+
+    @property
+    def pid(self) -> int:
+        """The leader's process id, which is also its group's."""
+        return self.popen.pid
+
+    def death(self) -> str | None:
+        """How the leader ended, in words; None while it runs."""
+        status = self.popen.poll()
+        if status is None:
+            return None
+        return f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Wait for the leader. Give its exit status, or None if it still runs after `timeout_s`."""
+        try:
+            return self.popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def group(self) -> tuple[int, ...]:
+        """Every living process of the group; a zombie does not live."""
+        return tuple(sorted(pid for pid in _pids(self.proc) if _group_of(pid, self.proc) == self.pid))
+
+    def stop(self, grace_s: float) -> None:
+        """End the whole group: TERM, after `grace_s` seconds KILL, and reap the leader. Safe to call twice."""
+        for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILLED_S)):
+            if not self._is_alive():
+                break
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+            self._wait_for_end(patience_s)
+        if survivors := self.group():
+            _LOG.warning(
+                "Still alive after SIGKILL: %s. They use energy that later trials will be charged with.", survivors
+            )
+
+    def _is_alive(self) -> bool:
+        return self.popen.poll() is None or bool(self.group())
+
+    def _wait_for_end(self, patience_s: float) -> None:
+        deadline_s = self.clock.now_s() + patience_s
+        while self._is_alive() and self.clock.now_s() < deadline_s:
+            self.clock.sleep(_POLL_S)
+
+
+def child_environment(environ: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """Our environment without the tokens that let us write to a repository, and with what the suite adds."""
+    kept = {
+        name: value for name, value in environ.items() if name not in _SECRET_NAMES and not name.startswith("ACTIONS_")
+    }
+    return kept | dict(added)
+
+
+def log_tail(path: Path, *, show: Callable[[str], str] = printable) -> str:
+    """Return the last lines of a file, each fit to be shown, joined by `` | ``."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        return f"(no log: {error.strerror})"
+    filled = [shown for line in lines if (shown := show(line))]
+    return " | ".join(filled[-TAIL_LINES:]) or "(none)"
+
+
+@contextmanager
+def exit_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into SystemExit(143), so that `finally` blocks stop what was started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers, and only it receives signals
+        return
+    previous = signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)
+
+
+def _exit(number: int, _frame: FrameType | None) -> Never:
+    raise SystemExit(128 + number)
+
+
+def _die_with_parent() -> tuple[str, ...]:
+    # Without it a SIGKILLed energygate leaves its server running.
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+
+
+def _private(path: Path) -> IO[bytes]:
+    # Append, because stdout and stderr may be one file; 0600, because a server's log may hold prompts.
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+
+
+def _pids(proc: Path) -> Iterator[int]:
+    return (int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+
+
+def _group_of(pid: int, proc: Path) -> int | None:
+    try:
+        stat = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None  # it ended since its folder was listed
+    # The command name, in parentheses, may hold blanks: count fields after the last parenthesis (man 5 proc).
+    state, _parent, group = stat.rpartition(")")[2].split()[:3]
+    return None if state in {"Z", "X"} else int(group)

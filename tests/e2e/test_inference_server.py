@@ -1,0 +1,409 @@
+"""The inference workload against real server processes: a scripted one that misbehaves, and a real model."""
+
+import logging
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
+from energygate.model import Work
+from energygate.workloads.build import workload
+from energygate.workloads.suites import SuiteFile
+
+SCRIPTED = str(Path(__file__).with_name("scripted_server.py"))
+KEY = "sk-test-0123456789"
+PROMPTS = ("Name three fruits, «please».", 'Say "hello"\nin French.')
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Build a workload whose server is the scripted one; its log files stay inside the test's folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = []
+
+    def build(mode, *, after=1, argv=None, key=None, **changes):
+        suite = {
+            "name": "chat",
+            "kind": "inference",
+            "server": {
+                "command": argv or ["{python}", SCRIPTED, "--port", "{port}", "--mode", mode, "--after", str(after)],
+                "ready": {"timeout": 30},
+            },
+            "endpoint": {"url": "http://127.0.0.1:{port}/v1", "model": "scripted"},
+            "requests": {"prompts": list(PROMPTS), "max_tokens": 16},
+        }
+        for path, value in changes.items():
+            section, _, name = path.partition("__")
+            suite.setdefault(section, {})[name] = value
+        if key:
+            suite["endpoint"]["api_key_env"] = "MODEL_API_KEY"
+        file = msgspec.convert({"version": 1, "suites": [suite]}, SuiteFile, strict=True)
+        environ = {**os.environ, "MODEL_API_KEY": KEY}
+        made.append(workload(file.suites[0], file=tmp_path / "chat.energy.yml", prefix="chat", environ=environ))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.close()
+
+
+def trial(load, passes=1):
+    load.before()
+    load.run(passes)
+    return load.after()
+
+
+def alive_in_group(group):
+    def field(entry):
+        try:
+            return entry.joinpath("stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return ["Z", "0", "0"]
+
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [entry.name for entry in entries if field(entry)[0] != "Z" and field(entry)[2] == str(group)]
+
+
+def test_a_trial_counts_the_requests_and_tokens_that_the_server_reports(make, tmp_path):
+    load = make("good", load__concurrency=2)
+    load.open()
+    done = trial(load, passes=3)
+    conditions = done.conditions["inference"]
+    assert done.work == Work(requests=6, input_tokens=60, output_tokens=24)
+    assert conditions["finish"] == {"stop": 6}
+    assert conditions.keys() == {
+        "request_s", "output_tokens_per_s", "client_cpu_s", "finish", "work_digest", "output_digest",
+    }  # fmt: skip
+    assert 0 < conditions["request_s"]["p50"] <= conditions["request_s"]["p95"]
+    assert conditions["output_tokens_per_s"] > 0
+    assert load.labels == {"model": "scripted", "server": "tests"}
+    load.close()
+    assert list(tmp_path.iterdir()) == []  # the log of a server that did well is deleted
+
+
+def test_equal_trials_have_equal_digests(make):
+    load = make("good")
+    load.open()
+    first, second = (trial(load).conditions["inference"] for _ in range(2))
+    assert first["work_digest"] == second["work_digest"]
+    assert first["output_digest"] == second["output_digest"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        ("no_usage", "the answer has no usage, so its tokens are unknown"),
+        ("no_finish", "no finish_reason, so the answer may be cut off"),
+        ("full", "4 of 16 tokens, the context is full"),
+        ("error_200", "status 200, but no answer: out of memory"),
+        ("html", "status 200, but no chat completion: <html> <body>Bad gateway</body></html>"),
+        ("status_500", "HTTP 500, internal error"),
+    ],
+)
+def test_a_bad_answer_makes_the_trial_invalid_and_the_benchmark_if_it_is_the_first(make, mode, sentence):
+    load = make(mode, after=2)
+    load.open()
+    load.before()
+    load.run(1)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        load.after()
+    assert str(invalid.value) == f"work_failed: request 2 of 2 (requests.prompts[1]): {sentence}"
+
+    first = make(mode, after=0)
+    with pytest.raises(WorkloadError) as failed:
+        first.open()
+    refused = "the server refused requests.prompts[0]" if mode == "status_500" else "requests.prompts[0]"
+    assert str(failed.value).rstrip(".") == f"chat: {refused}: {sentence}"
+
+
+def test_a_first_failure_ends_the_trial(make):
+    load = make("status_500", after=4)
+    load.open()
+    load.before()
+    load.run(100)
+    with pytest.raises(MeasurementInvalid, match=r"request 4 of 200 \(requests.prompts\[1\]\): HTTP 500"):
+        load.after()
+
+
+def test_a_request_without_an_answer_ends_at_its_deadline(make):
+    load = make("hang", timeouts__request=0.3)
+    load.open()
+    load.before()
+    load.run(1)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        load.after()
+    sentence = "request 1 of 2 (requests.prompts[0]): no answer within 0.3 s (timeouts.request)"
+    assert str(invalid.value) == f"work_failed: {sentence}"
+
+
+def test_a_server_that_dies_in_a_trial_is_named_with_its_signal(make):
+    load = make("die")
+    load.open()
+    pid = load.server_pid
+    load.before()
+    load.run(1)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        load.after()
+    text = str(invalid.value)
+    assert re.fullmatch(
+        rf"work_failed: request 1 of 2 \(requests.prompts\[0\]\): (RemoteProtocolError|ReadError).*: "
+        rf"the server \(pid {pid}\) was killed by signal 9; its log: (/\S+)",
+        text,
+    )
+    load.close()
+    log = Path(text.rpartition(" ")[2])
+    assert log.stat().st_mode & 0o777 == 0o600  # kept, because it may explain the death, and for nobody else
+    log.unlink()
+
+
+def test_a_server_that_exits_before_it_is_ready_shows_its_last_lines(make):
+    load = make("quit")
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    assert failed.value.what == (
+        "chat: the server exited with status 3 before it was ready. "
+        "Its last lines: loading | no such model: tiny"
+    )
+    assert re.fullmatch(r"See its log: /\S+\.log", failed.value.fix)
+
+
+def test_a_server_that_never_gets_ready_is_given_up_with_what_it_said_last(make):
+    load = make("deaf", server__ready={"timeout": 0.5})
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    pid = load.server_pid
+    assert re.fullmatch(
+        r"chat: no 200 on /health within 0.5 s \(last: (503 Loading model|ConnectError: .*)\). "
+        r"Its last lines: \(none\)",
+        failed.value.what,
+    )
+    load.close()
+    assert alive_in_group(pid) == []
+
+
+def test_a_program_that_is_not_there_is_named(make, tmp_path):
+    load = make("good", server__cwd="nowhere")
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    assert str(failed.value) == (
+        f"chat: cannot start the server: {tmp_path}/nowhere: No such file or directory. "
+        "Correct server.command or server.cwd, which is relative to the suite file."
+    )
+
+
+def test_a_taken_port_is_refused_before_another_server_can_answer(make):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        load = make("good", endpoint__url=f"http://127.0.0.1:{port}/v1")
+        with pytest.raises(WorkloadError) as failed:
+            load.open()
+    assert str(failed.value) == (
+        f"chat: port {port} of 127.0.0.1 is taken. Another server would be measured. "
+        "Write {port} in endpoint.url and server.command, or stop that server."
+    )
+
+
+def test_a_model_that_the_server_does_not_list_is_refused(make):
+    load = make("good", endpoint__model="smollm2")
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    assert failed.value.what == "chat: endpoint.model: the server has scripted, not smollm2."
+
+
+def test_a_model_that_answers_under_another_name_is_refused(make):
+    load = make("other_model", after=0)
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    assert failed.value.what == "chat: endpoint.model: the server has another, not scripted."
+
+
+def test_an_endpoint_where_nobody_answers_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    suite = {
+        "name": "chat",
+        "kind": "inference",
+        "endpoint": {"url": f"http://127.0.0.1:{port}/v1", "model": "m", "pid": 4242},
+        "requests": {"prompts": ["Name three fruits."], "max_tokens": 16},
+    }
+    file = msgspec.convert({"version": 1, "suites": [suite]}, SuiteFile)
+    load = workload(file.suites[0], file=tmp_path / "a.energy.yml", prefix="a")
+    with pytest.raises(WorkloadError, match=rf"chat: no server answers at http://127.0.0.1:{port}/v1: ConnectError"):
+        load.open()
+    assert load.pids == (4242,)
+    load.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        ("more_input", "22 input tokens, 20 in the other trials."),
+        ("more_output", "output tokens, 8 in the median trial: more than 2 % apart."),
+    ],
+)
+def test_a_trial_that_did_other_work_than_the_others_is_invalid(make, mode, sentence):
+    load = make(mode, after=5)  # the probe, and two trials of two requests
+    load.open()
+    assert [trial(load).work.input_tokens for _ in range(2)] == [20, 20]
+    load.before()
+    load.run(1)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        load.after()
+    assert invalid.value.code is InvalidCode.WORK_DIFFERS
+    assert sentence in invalid.value.sentence
+
+
+def test_neither_key_nor_prompts_appear_in_any_message_repr_or_condition(make):
+    load = make("echo_400", after=3, key=KEY)
+    load.open()
+    shown = [repr(trial(load).conditions)]
+    load.before()
+    load.run(1)
+    inside = {name: value for name, value in vars(load).items() if name != "_bodies"}
+    shown.append(repr(inside))
+    with pytest.raises(MeasurementInvalid) as invalid:
+        load.after()
+    shown.extend((str(invalid.value), repr(invalid.value)))
+    first = make("echo_400", after=0, key=KEY)
+    with pytest.raises(WorkloadError) as failed:
+        first.open()
+    shown.extend((str(failed.value), repr(failed.value)))
+    assert str(failed.value).startswith(
+        "chat: the server refused requests.prompts[0]: HTTP 400, refused '[prompt]' by Bearer ***: "
+    )
+    for secret in (KEY, *PROMPTS, "fruits", "hello"):
+        assert not [text for text in shown if secret in text]
+
+
+def test_a_shell_and_the_server_behind_it_are_both_stopped(make):
+    script = f"{sys.executable} {SCRIPTED} --port {{port}} & wait"
+    load = make("good", argv=["sh", "-c", script])
+    load.open()
+    group = load.server_pid
+    assert len(alive_in_group(group)) == 2
+    load.close()
+    assert alive_in_group(group) == []
+
+
+def test_a_server_that_ignores_term_is_killed_after_its_grace(make, caplog):
+    load = make("stubborn", server__stop_grace=0.1)
+    load.open()
+    group = load.server_pid
+    with caplog.at_level(logging.WARNING):
+        load.close()
+    assert alive_in_group(group) == []
+    assert caplog.records == []
+
+
+def test_closing_twice_or_without_opening_is_no_fault(make):
+    load = make("good")
+    load.close()
+    load.open()
+    load.close()
+    load.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_signal_in_the_middle_of_a_trial_leaves_no_server(tmp_path, number, status):
+    script = tmp_path / "measure.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import msgspec, pathlib
+            from energygate.workloads.build import workload
+            from energygate.workloads.suites import SuiteFile
+            suite = {{
+                "name": "chat", "kind": "inference",
+                "server": {{"command": ["{{python}}", {SCRIPTED!r}, "--mode=hang", "--after=1", "--port={{port}}"]}},
+                "endpoint": {{"url": "http://127.0.0.1:{{port}}/v1", "model": "scripted"}},
+                "requests": {{"prompts": ["Name three fruits."], "max_tokens": 16}},
+            }}
+            file = msgspec.convert({{"version": 1, "suites": [suite]}}, SuiteFile)
+            load = workload(file.suites[0], file=pathlib.Path("chat.energy.yml"), prefix="chat")
+            try:
+                load.open()
+                print(load.server_pid, flush=True)
+                load.run(1)
+            except KeyboardInterrupt:
+                raise SystemExit(130)
+            finally:
+                load.close()
+            """
+        )
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environ) as measuring:
+        group = int(measuring.stdout.readline())
+        ended = os.pidfd_open(group)
+        measuring.send_signal(number)
+        assert measuring.wait(30) == status
+    assert select.select([ended], [], [], 30)[0]  # the server's end, also where its parent was killed
+    os.close(ended)
+    assert alive_in_group(group) == []
+
+
+@pytest.mark.llm
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_real_server_counts_the_same_tokens_in_every_trial(llm_suite_folder, concurrency):
+    file = llm_suite_folder / "chat.energy.yml"
+    document = yaml.safe_load(file.read_text())
+    asked = document["suites"][0]
+    asked["requests"] = asked["requests"] | {"prompts": ["Name three fruits.", "Name three rivers."], "max_tokens": 24}
+    del asked["requests"]["dataset"], asked["requests"]["system"]
+    asked["load"] = {"concurrency": concurrency}
+    suite = msgspec.convert(document, SuiteFile, strict=True).suites[0]
+    load = workload(suite, file=file, prefix=file.name)
+    assert load.name == "chat.energy.yml::smollm2-chat"
+    try:
+        load.open()
+        group = load.server_pid
+        trials = [trial(load, passes) for passes in (1, 1, 2)]
+    finally:
+        load.close()
+    one, two, both = (done.work for done in trials)
+    assert load.labels == {"model": "smollm2-135m", "server": "llamacpp"}
+    assert one == two
+    assert one.requests == 2
+    assert one.input_tokens == 34 + 34  # the template's share included
+    assert one.cached_input_tokens == 0  # the example switches the prefix cache off
+    assert both == Work(
+        requests=4,
+        input_tokens=2 * one.input_tokens,
+        output_tokens=2 * one.output_tokens,
+        cached_input_tokens=0,
+    )
+    assert trials[0].conditions["inference"]["work_digest"] == trials[1].conditions["inference"]["work_digest"]
+    assert alive_in_group(group) == []
+
+
+@pytest.mark.llm
+def test_the_example_asks_six_questions_and_a_rambling_system_prompt_costs_more_output(llm_suite_folder):
+    file = llm_suite_folder / "chat.energy.yml"
+    document = yaml.safe_load(file.read_text())
+    works, definitions = {}, []
+    for system in ("system.txt", "system-rambling.txt"):
+        document["suites"][0]["requests"]["system"] = {"file": system}
+        suite = msgspec.convert(document, SuiteFile, strict=True).suites[0]
+        load = workload(suite, file=file, prefix=file.name)
+        definitions.append(load.definition)
+        try:
+            load.open()
+            works[system] = trial(load).work
+        finally:
+            load.close()
+    assert {work.requests for work in works.values()} == {6}
+    assert works["system-rambling.txt"].output_tokens > 2 * works["system.txt"].output_tokens
+    assert definitions[0] == definitions[1]

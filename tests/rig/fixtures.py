@@ -1,0 +1,154 @@
+"""Fixtures of the simulated hardware, for every test.
+
+`powercap`, `live_powercap` and `nvml` are factories; what they made is taken down after the test.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from rig import lookalike
+from rig.lookalike import LookAlike
+from rig.machine import Machine
+from rig.plain import FakeClock, PlainTree
+
+from energygate.meters.host import Host
+from energygate.meters.powercap import Powercap
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def host(tmp_path):
+    """Facts of a bare-metal Intel machine, not of the one that runs the tests."""
+    return make_host(tmp_path)
+
+
+def make_host(folder, *, vendor="GenuineIntel", flags="fpu msr", marks=(), sysfs=None):
+    cpuinfo = folder / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n")
+    return Host(cpuinfo=cpuinfo, sysfs=sysfs or folder / "own-sysfs", container_marks=marks, user="runner")
+
+
+@pytest.fixture
+def powercap(tmp_path, clock):
+    """Make a tree of plain files that follows the fake clock exactly: `powercap("server2")`."""
+    with ExitStack() as trees:
+
+        def make(layout):
+            machine = Machine(layout, clock=clock, period_s=0.0)
+            return trees.enter_context(PlainTree(tmp_path / f"sysfs-{layout}", machine))
+
+        yield make
+
+
+@pytest.fixture
+def rapl(host, clock):
+    """Open the meter on a tree of plain files: `rapl(tree)`."""
+    with ExitStack() as meters:
+
+        def make(tree, *, host=host):
+            meter = Powercap(tree.root, host=host, clock=clock, sleep=tree.pass_time)
+            meters.callback(meter.close)
+            meter.open()
+            return meter
+
+        yield make
+
+
+class LiveTree:
+    """A tree that another process refreshes from the real clock."""
+
+    def __init__(self, root, writer):
+        self.root = root
+        self._writer = writer
+
+    def command(self, line):
+        """Tell the machine: `power intel-rapl:0 120`; it has acted when this returns."""
+        self._writer.stdin.write(f"{line}\n")
+        self._writer.stdin.flush()
+        assert self._writer.stdout.readline() == "done\n"
+
+
+@pytest.fixture
+def live_powercap():
+    """Start a tree that lives: `live_powercap("one")`; on tmpfs where there is one."""
+    with ExitStack() as stack:
+
+        def start(layout, *, period_s=0.001):
+            memory = Path("/dev/shm")
+            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None))
+            command = [sys.executable, HERE / "plain.py", folder, layout, str(period_s)]
+            writer = stack.enter_context(
+                subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )
+            stack.callback(writer.stdin.close)
+            assert writer.stdout.readline() == "ready\n"
+            return LiveTree(Path(folder), writer)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory):
+    """The folder of the built look-alike."""
+    if missing := lookalike.missing():
+        pytest.skip(f"no {missing}: this would have shown that the NVML meter reads GPUs through the real bindings")
+    folder = tmp_path_factory.mktemp("nvml")
+    lookalike.build(folder)
+    return folder
+
+
+class NvmlChild:
+    """A process in which the real bindings read the look-alike; `ask("open")` runs a command of nvml_child.py there."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def ask(self, command):
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+@pytest.fixture
+def nvml_state(tmp_path):
+    """Make GPUs: `nvml_state([{"energy_period": 0.1}])`."""
+
+    def make(gpus, **driver):
+        return LookAlike(tmp_path / "gpus", gpus, **driver)
+
+    return make
+
+
+@pytest.fixture
+def nvml_child(tmp_path, nvml_library, host):
+    """Start a process that reads the GPUs of `nvml_state`: `nvml_child()`."""
+    with ExitStack() as stack:
+
+        def start(*, state=tmp_path / "gpus", sysfs=tmp_path):
+            command = [sys.executable, "-W", "error", HERE / "nvml_child.py", sysfs, host.cpuinfo]
+            process = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    text=True,
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env={**lookalike.environment(nvml_library, state), "PYTHONPATH": f"{ROOT}:{HERE.parent}"},
+                )
+            )
+            stack.callback(process.stdin.close)
+            return NvmlChild(process)
+
+        yield start

@@ -1,0 +1,234 @@
+import threading
+
+import pytest
+
+from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.meters.base import Window
+from energygate.meters.counters import AligningBank, Counter, CounterBank, CounterSpec, KeepAlive
+
+RANGE_UJ = 262143328850
+WINDOW = Window(benchmark="b")
+
+
+def spec(**changes):
+    usual = {
+        "domain": "package-0",
+        "source": "intel-rapl:0/energy_uj",
+        "bound_w": 1000.0,
+        "update_interval_s": 0.001,
+        "range_uj": RANGE_UJ,
+    }
+    return CounterSpec(**{**usual, **changes})
+
+
+class Source:
+    """A counter that shows what it is told, or fails."""
+
+    def __init__(self, *values):
+        self.values = list(values)
+
+    def __call__(self):
+        value = self.values.pop(0) if len(self.values) > 1 else self.values[0]
+        if value is None:
+            raise MeasurementInvalid(InvalidCode.READ_ERROR, "Cannot read intel-rapl:0/energy_uj.")
+        return value
+
+
+def counter(last_uj, **changes):
+    return Counter(spec(**changes), Source(last_uj), at_s=0.0)
+
+
+def bank(source, clock, **changes):
+    return CounterBank([Counter(spec(**changes), source, at_s=clock())], clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("range_uj", "modulus_uj"),
+    [(262143328850, 262143328911), (65712999613, 65712999628), (65532610987, 65532611002), (None, None)],
+)
+def test_the_modulus_is_one_step_above_the_largest_value(range_uj, modulus_uj):
+    assert spec(range_uj=range_uj).modulus_uj == modulus_uj
+
+
+def test_a_counter_that_wraps_once_gives_back_the_energy_used():
+    wrapped = counter(262143328000)
+    wrapped.advance(5000, 1.0)
+    assert (wrapped.total_uj, wrapped.faults) == (5911, [])
+
+
+def test_a_counter_that_is_set_back_is_implausible_and_adds_nothing():
+    reset = counter(100_000_000)
+    reset.advance(5000, 1.0)
+    reset.advance(6000, 2.0)
+    assert [(fault.code, fault.sentence) for fault in reset.faults] == [
+        (
+            InvalidCode.IMPLAUSIBLE,
+            "intel-rapl:0/energy_uj rose by 262000 J in 1.00 s, more than 1000 W: it was set back or is broken, so the "
+            "energy of package-0 is unknown.",
+        )
+    ]
+    assert reset.total_uj == 1000
+
+
+def test_a_counter_without_a_range_that_falls_is_a_reset():
+    reset = counter(200_000_000, range_uj=None)
+    reset.advance(5000, 1.0)
+    reset.advance(7000, 2.0)
+    assert [(fault.code, fault.sentence) for fault in reset.faults] == [
+        (
+            InvalidCode.COUNTER_RESET,
+            "intel-rapl:0/energy_uj fell by 200 J, and without a known range that is a counter that began again: the "
+            "energy of package-0 is unknown.",
+        )
+    ]
+    assert reset.total_uj == 2000
+
+
+def test_a_counter_that_may_have_wrapped_twice_was_not_watched():
+    unwatched = counter(0)
+    unwatched.advance(50_000_000, 263.0)
+    assert [(fault.code, fault.sentence) for fault in unwatched.faults] == [
+        (
+            InvalidCode.UNWATCHED,
+            "intel-rapl:0/energy_uj was not read for 263 s, and at up to 1000 W it may have wrapped more than once: the "
+            "energy of package-0 is unknown.",
+        )
+    ]
+    assert unwatched.total_uj == 0
+
+
+@pytest.mark.parametrize(("step_uj", "faults"), [(1_012_000_000, []), (1_012_000_001, [InvalidCode.IMPLAUSIBLE])])
+def test_the_bound_allows_for_two_refreshes_and_the_reading(step_uj, faults):
+    fast = counter(0)
+    fast.advance(step_uj, 1.0)
+    assert [fault.code for fault in fast.faults] == faults
+
+
+@pytest.mark.parametrize(
+    ("range_uj", "bound_w", "every_s"),
+    [
+        (262143328850, 1000, 10),
+        (65712999613, 2000, pytest.approx(8.214124951625)),
+        (1_023_999_939, 1000, 0.5),
+        (None, 1050, 10),
+    ],
+)
+def test_keep_alive_reads_four_times_before_a_wrap_is_possible(range_uj, bound_w, every_s):
+    assert spec(range_uj=range_uj, bound_w=bound_w).keep_alive_s == every_s
+
+
+def test_the_hastiest_counter_sets_the_pace(clock):
+    counters = [counter(0), counter(0, range_uj=20_000_000_000, bound_w=1000.0)]
+    assert CounterBank(counters, clock=clock).keep_alive_s == 5.0
+
+
+def test_a_window_holds_the_energy_between_its_ends(clock):
+    one = bank(Source(0, 1_000_000, 51_000_000), clock)
+    start = one.begin(WINDOW)
+    clock.sleep(1.0)
+    assert one.end(start).energy_j == {"package-0": 50.0}
+    assert (start.window, start.at_s, start.totals_uj, start.epochs) == (WINDOW, 100.0, (1_000_000,), (0,))
+
+
+def test_counters_of_one_domain_are_summed(clock):
+    counters = [
+        Counter(spec(), Source(0, 0, 50_000_000), at_s=100.0),
+        Counter(spec(), Source(0, 0, 40_000_000), at_s=100.0),
+    ]
+    dies = CounterBank(counters, clock=clock)
+    start = dies.begin(WINDOW)
+    clock.sleep(1.0)
+    assert dies.end(start).energy_j == {"package-0": 90.0}
+
+
+@pytest.mark.parametrize("values", [(0, None, 1000, 2000), (0, 0, None), (0, None, None)])
+def test_a_window_with_a_failed_reading_at_either_end_is_invalid(clock, values):
+    failing = bank(Source(*values), clock)
+    start = failing.begin(WINDOW)
+    with pytest.raises(MeasurementInvalid, match=r"^read_error: Cannot read intel-rapl:0/energy_uj\.$"):
+        failing.end(start)
+
+
+def test_a_failed_keep_alive_reading_inside_a_window_makes_it_invalid_and_the_next_one_not(clock):
+    failing = bank(Source(0, 0, None, 5000, 6000, 9000), clock)
+    start = failing.begin(WINDOW)
+    failing.refresh()
+    with pytest.raises(MeasurementInvalid, match=r"^read_error: "):
+        failing.end(start)
+    assert failing.end(failing.begin(WINDOW)).energy_j == {"package-0": 0.003}
+
+
+def test_a_fault_between_two_windows_is_in_neither(clock):
+    failing = bank(Source(0, 0, 1000, None, 5000, 7000), clock)
+    assert failing.end(failing.begin(WINDOW)).energy_j == {"package-0": 0.001}
+    failing.refresh()
+    assert failing.end(failing.begin(WINDOW)).energy_j == {"package-0": 0.002}
+
+
+def test_a_window_tells_its_own_first_fault(clock):
+    falling = bank(Source(5000, 4000, 3000, 2_000_000_000, 2_000_000_000), clock, range_uj=None)
+    falling.refresh()
+    start = falling.begin(WINDOW)
+    falling.refresh()
+    with pytest.raises(MeasurementInvalid) as invalid:
+        falling.end(start)
+    assert invalid.value.code is InvalidCode.IMPLAUSIBLE
+
+
+class Stepping:
+    """A counter that is refreshed every 100 ms at 210 W, from 40 ms after the start of the clock."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def __call__(self):
+        return int((self.clock() - 100.04 + 1e-9) // 0.1) * 21_000_000
+
+
+def aligning(source, clock, **changes):
+    counters = [Counter(spec(range_uj=None, update_interval_s=0.1, **changes), source, at_s=clock())]
+    return AligningBank(counters, clock=clock, sleep=clock.sleep)
+
+
+def test_both_ends_of_a_window_wait_for_the_counter_to_change(clock):
+    stepping = aligning(Stepping(clock), clock)
+    start = stepping.begin(WINDOW)
+    clock.sleep(1.03)
+    energy_j = stepping.end(start).energy_j
+    assert start.at_s == pytest.approx(100.04)
+    assert clock() == pytest.approx(101.14)
+    assert energy_j == {"package-0": 231.0}
+
+
+def test_a_counter_that_stands_still_is_waited_for_a_second_and_is_a_fault(clock):
+    frozen = aligning(Source(7), clock)
+    start = frozen.begin(WINDOW)
+    assert clock() == pytest.approx(101.0, abs=0.003)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        frozen.end(start)
+    assert str(invalid.value) == (
+        "read_error: intel-rapl:0/energy_uj did not change for 1.00 s, though it is refreshed every 0.100 s: the energy "
+        "of package-0 is unknown."
+    )
+
+
+def test_a_failed_reading_ends_the_waiting(clock):
+    failing = aligning(Source(0, 0, None), clock)
+    start = failing.begin(WINDOW)
+    assert clock() == pytest.approx(100.002)
+    with pytest.raises(MeasurementInvalid, match=r"^read_error: Cannot read"):
+        failing.end(start)
+
+
+def test_keep_alive_reads_until_it_is_stopped():
+    read_twice, reads = threading.Event(), []
+
+    def refresh():
+        reads.append(threading.current_thread())
+        if len(reads) >= 2:
+            read_twice.set()
+
+    with KeepAlive(refresh, every_s=0.001, name="rapl"):
+        assert read_twice.wait(30)
+    thread = reads[0]
+    assert (thread.name, thread.daemon, thread.is_alive()) == ("energygate-rapl", True, False)

@@ -1,0 +1,286 @@
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from energygate.workloads.suites import (
+    CommandSuite,
+    Endpoint,
+    Extract,
+    InferenceSuite,
+    Load,
+    Prompt,
+    Ready,
+    Requests,
+    ServerSpec,
+    SuiteFile,
+    TextFile,
+    Timeouts,
+    TrialOverrides,
+    WorkRules,
+)
+
+CHAT = {
+    "name": "chat",
+    "kind": "inference",
+    "endpoint": {"url": "http://127.0.0.1:8000/v1", "model": "m"},
+    "requests": {"prompts": ["Name three fruits."], "max_tokens": 16},
+}
+BENCH = {"name": "bench", "kind": "command", "command": ["./bench"]}
+
+
+def read(*suites):
+    return msgspec.convert({"version": 1, "suites": list(suites)}, SuiteFile, strict=True).suites
+
+
+def changed(suite, path, value):
+    """A copy of the suite with the value at `requests.seed`, say."""
+    first, _, rest = path.partition(".")
+    return suite | {first: changed(suite.get(first, {}), rest, value) if rest else value}
+
+
+def test_what_a_suite_leaves_out_has_its_documented_default():
+    assert read(CHAT, BENCH) == (
+        InferenceSuite(
+            name="chat",
+            endpoint=Endpoint(url="http://127.0.0.1:8000/v1", model="m", api_key_env=None, pid=None),
+            requests=Requests(
+                prompts=("Name three fruits.",),
+                max_tokens=16,
+                dataset=None,
+                system=None,
+                temperature=0.0,
+                seed=7,
+                output_tolerance="2%",
+                extra_body={},
+            ),
+            server=None,
+            load=Load(concurrency=1),
+            timeouts=Timeouts(connect=5.0, request=300.0),
+            trials=TrialOverrides(),
+            limits={},
+        ),
+        CommandSuite(
+            name="bench",
+            command=("./bench",),
+            setup=None,
+            env={},
+            timeout=600.0,
+            work=WorkRules(),
+            trials=TrialOverrides(),
+            limits={},
+        ),
+    )
+
+
+def test_every_key_of_an_inference_suite_is_read():
+    suite = {
+        "name": "chat",
+        "kind": "inference",
+        "server": {
+            "command": ["{python}", "serve.py", "--port", "{port}"],
+            "cwd": "server",
+            "env": {"CUDA_VISIBLE_DEVICES": "0"},
+            "ready": {"path": "/ready", "timeout": 60},
+            "stop_grace": 3,
+        },
+        "endpoint": {"url": "http://localhost:{port}/v1", "model": "m", "api_key_env": "KEY", "pid": 4242},
+        "requests": {
+            "dataset": "prompts.jsonl",
+            "system": {"file": "system.txt"},
+            "max_tokens": 48,
+            "temperature": 0.5,
+            "seed": 8,
+            "output_tolerance": "5%",
+            "extra_body": {"cache_prompt": False},
+        },
+        "load": {"concurrency": 2},
+        "timeouts": {"connect": 1, "request": 30},
+        "trials": {"count": 5, "warmup": 0, "min_time": 2, "min_time_gpu": 5, "cooldown": 0, "max_invalid": "10%"},
+        "limits": {"j_per_request": 12, "energy_j": 100.5},
+    }
+    (read_suite,) = read(suite)
+    assert read_suite == InferenceSuite(
+        name="chat",
+        server=ServerSpec(
+            command=("{python}", "serve.py", "--port", "{port}"),
+            cwd="server",
+            env={"CUDA_VISIBLE_DEVICES": "0"},
+            ready=Ready(path="/ready", timeout=60.0),
+            stop_grace=3.0,
+        ),
+        endpoint=Endpoint(url="http://localhost:{port}/v1", model="m", api_key_env="KEY", pid=4242),
+        requests=Requests(
+            dataset="prompts.jsonl",
+            system=TextFile(file="system.txt"),
+            max_tokens=48,
+            temperature=0.5,
+            seed=8,
+            output_tolerance="5%",
+            extra_body={"cache_prompt": False},
+        ),
+        load=Load(concurrency=2),
+        timeouts=Timeouts(connect=1.0, request=30.0),
+        trials=TrialOverrides(count=5, warmup=0, min_time=2.0, min_time_gpu=5.0, cooldown=0.0, max_invalid="10%"),
+        limits={"j_per_request": 12.0, "energy_j": 100.5},
+    )
+    assert read_suite.requests.tolerance == 0.05
+    assert read_suite.trials.max_invalid_fraction == 0.1
+
+
+@pytest.mark.parametrize(
+    ("written", "fraction"), [(None, None), (0, 0.0), (0.2, 0.2), (1, 1.0), ("5%", 0.05), ("100%", 1.0)]
+)
+def test_the_share_of_invalid_trials_is_a_fraction_or_a_percentage(written, fraction):
+    assert msgspec.convert({"max_invalid": written}, TrialOverrides).max_invalid_fraction == fraction
+
+
+@pytest.mark.parametrize(
+    ("suite", "path", "value", "message"),
+    [
+        (
+            CHAT,
+            "name",
+            "a b",
+            "Expected `str` matching regex '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' - at `$.suites[0].name`",
+        ),
+        (CHAT, "kind", "python", "Invalid value 'python' - at `$.suites[0].kind`"),
+        (CHAT, "interleaved", True, "Object contains unknown field `interleaved` - at `$.suites[0]`"),
+        (CHAT, "requests.stream", "auto", "Object contains unknown field `stream` - at `$.suites[0].requests`"),
+        (CHAT, "requests.max_tokens", 0, "Expected `int` >= 1 - at `$.suites[0].requests.max_tokens`"),
+        (CHAT, "requests.max_tokens", 1_000_001, "Expected `int` <= 1000000 - at `$.suites[0].requests.max_tokens`"),
+        (CHAT, "requests.dataset", "a.jsonl", "give either dataset or prompts - at `$.suites[0].requests`"),
+        (CHAT, "requests.prompts", [], "Expected `array` of length >= 1 - at `$.suites[0].requests.prompts`"),
+        (CHAT, "requests.temperature", -1, "Expected `float` >= 0.0 - at `$.suites[0].requests.temperature`"),
+        (
+            CHAT,
+            "requests.output_tolerance",
+            "2",
+            "expected a percentage such as 5%, got '2' - at `$.suites[0].requests`",
+        ),
+        (
+            CHAT,
+            "requests.extra_body",
+            {"stream": True, "model": "x"},
+            "extra_body must not set model, stream: energygate sets and checks it itself - at `$.suites[0].requests`",
+        ),
+        (CHAT, "load.concurrency", 0, "Expected `int` >= 1 - at `$.suites[0].load.concurrency`"),
+        (CHAT, "load.concurrency", 4097, "Expected `int` <= 4096 - at `$.suites[0].load.concurrency`"),
+        (CHAT, "timeouts.request", 0, "Expected `float` > 0.0 - at `$.suites[0].timeouts.request`"),
+        (CHAT, "limits", {"j_per_request": 0}, "Expected `float` > 0.0 - at `$.suites[0].limits[...]`"),
+        (CHAT, "limits", {"watts": 1}, "Invalid enum value 'watts' - at `key` in `$.suites[0].limits`"),
+        (CHAT, "trials.count", 0, "Expected `int` >= 1 - at `$.suites[0].trials.count`"),
+        (CHAT, "trials.warmup", -1, "Expected `int` >= 0 - at `$.suites[0].trials.warmup`"),
+        (CHAT, "trials.max_invalid", 1.5, "Expected `float` <= 1.0 - at `$.suites[0].trials.max_invalid`"),
+        (
+            CHAT,
+            "trials.max_invalid",
+            "150%",
+            "max_invalid is a part of the trials, so at most 100%, got '150%' - at `$.suites[0].trials`",
+        ),
+        (
+            CHAT,
+            "endpoint.url",
+            "http://127.0.0.1:{port}/v1",
+            "endpoint.url has {port}, which only a server that energygate starts can have - at `$.suites[0]`",
+        ),
+        (
+            CHAT,
+            "endpoint.url",
+            "ftp://127.0.0.1/v1",
+            "url must read http://HOST:PORT/v1 or https://HOST:PORT/v1 - at `$.suites[0].endpoint`",
+        ),
+        (
+            CHAT,
+            "endpoint.url",
+            "http://127.0.0.1:port/v1",
+            "url is not a URL: Port could not be cast to integer value as 'port' - at `$.suites[0].endpoint`",
+        ),
+        (
+            CHAT,
+            "endpoint.url",
+            "http://me:secret@127.0.0.1/v1",
+            "url must not hold a user or password: a key belongs into the variable of api_key_env"
+            " - at `$.suites[0].endpoint`",
+        ),
+        (
+            CHAT,
+            "endpoint.url",
+            "http://127.0.0.1/v1?a=b",
+            "url must not hold a query or fragment: /chat/completions is appended to it - at `$.suites[0].endpoint`",
+        ),
+        (BENCH, "command", [], "Expected `array` of length >= 1 - at `$.suites[0].command`"),
+        (BENCH, "work.requests", 0, "Expected `int` >= 1 - at `$.suites[0].work.requests`"),
+        (BENCH, "work.requests", {}, "give either json or regex - at `$.suites[0].work.requests`"),
+        (
+            BENCH,
+            "work.requests",
+            {"regex": "a (b) (c)"},
+            "regex 'a (b) (c)' needs exactly one group, the count - at `$.suites[0].work.requests`",
+        ),
+        (
+            BENCH,
+            "work.requests",
+            {"regex": "("},
+            "regex '(': missing ), unterminated subpattern at position 0 - at `$.suites[0].work.requests`",
+        ),
+    ],
+)
+def test_an_impossible_value_is_refused_with_its_path(suite, path, value, message):
+    with pytest.raises(msgspec.ValidationError) as refused:
+        read(changed(suite, path, value))
+    assert str(refused.value) == message
+
+
+def test_two_suites_of_one_name_are_both_named():
+    with pytest.raises(msgspec.ValidationError) as refused:
+        read(CHAT, BENCH, BENCH | {"name": "chat"})
+    assert str(refused.value) == "suites[0] and suites[2] are both named 'chat'; rename one of them"
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"version": 2, "suites": [BENCH]}, "Invalid enum value 2 - at `$.version`"),
+        ({"version": 1, "suites": []}, "Expected `array` of length >= 1 - at `$.suites`"),
+        ({"version": 1}, "Object missing required field `suites`"),
+    ],
+)
+def test_a_suite_file_has_a_version_and_at_least_one_suite(document, message):
+    with pytest.raises(msgspec.ValidationError) as refused:
+        msgspec.convert(document, SuiteFile)
+    assert str(refused.value) == message
+
+
+def test_no_repr_shows_a_prompt():
+    (suite,) = read(
+        changed(
+            CHAT,
+            "requests.prompts",
+            [
+                "a prompt",
+                {"prompt": "another prompt", "id": "a"},
+                {"messages": [{"role": "user", "content": "third prompt"}]},
+            ],
+        )
+    )
+    shown = repr(suite) + repr(suite.requests.prompts[1]) + repr(suite.requests.prompts[2].messages)
+    assert "prompt'" not in shown
+    assert "Requests(dataset=None, max_tokens=16)" in shown
+    assert "Prompt(id='a')(Message(role='user'),)" in shown
+
+
+def test_extraction_rules_and_constants_are_declared_in_the_order_of_the_counts():
+    rules = WorkRules(output_tokens=Extract(json="a.b"), requests=5)
+    assert list(rules.declared()) == [("requests", 5), ("output_tokens", Extract(json="a.b"))]
+
+
+def test_a_prompt_in_a_suite_may_set_its_own_max_tokens():
+    (suite,) = read(changed(CHAT, "requests.prompts", [{"prompt": "Name three fruits.", "max_tokens": 4}]))
+    assert suite.requests.prompts == (Prompt(prompt="Name three fruits.", max_tokens=4),)
+
+
+def test_reading_suites_and_building_commands_loads_no_http_client():
+    code = "import sys, energygate.workloads.suites, energygate.workloads.build; print('httpx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
