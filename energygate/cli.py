@@ -6,7 +6,6 @@ unfit (where policy fails on them), 5 nothing valid was measured, 130 after an i
 
 import json
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -322,12 +321,8 @@ def _print_report(report: GateReport, *, as_json: bool) -> None:
     if as_json:
         click.echo(encode_report(report), nl=False)
     else:
-        click.echo(render_terminal(report, width=_width(), color=sys.stdout.isatty()), nl=False)
+        click.echo(render_terminal(report, color=sys.stdout.isatty()), nl=False)
 
 
 def _measured(found: Run) -> str:
-    return render_measured(found, width=_width(), color=sys.stdout.isatty())
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((120, 24)).columns
+    return render_measured(found, color=sys.stdout.isatty())

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from energygate.model import Baseline, Benchmark, Machine, Metric, Outcome, Run, Trial, TrialCounts
+from energygate.model import Baseline, Benchmark, Machine, Metric, Outcome, Run, Trial, TrialCounts, reasons_by_code
 from energygate.stats.estimate import Estimate
 from energygate.stats.location import Location, locations, stack
 from energygate.stats.stored import Prior, between_sessions, limit, stored
@@ -211,8 +211,8 @@ def _fault_of_head(benchmark: Benchmark, usable: Sequence[Trial], max_invalid: f
         return None
     if not unusable:
         return Obstacle(outcome=Outcome.INVALID, reason="it measured no trial.")
-    reasons = [trial.invalid or f"its energy is {trial.total_j:g} J, which no work uses." for trial in unusable]
-    commonest = max(reasons, key=reasons.count)
+    reasons = reasons_by_code(benchmark.trials)
+    commonest = reasons[0][0] if reasons else f"{unusable[0].total_j:g} J is not the energy of any work."
     reason = f"{len(unusable)} of {len(benchmark.trials)} trials are invalid. {commonest}"
     return Obstacle(outcome=Outcome.INVALID, reason=reason)
 

@@ -105,8 +105,8 @@ class Settings:
         for bounds in [*_matching(self.limits, name), *(p.limit for p in patterns), own.limit]:
             limits.update(bounds)
         return Rules(
-            budget=budget,
-            min_effect=min(effect, budget) if own.min_effect is None else effect,
+            budget=float(budget),
+            min_effect=float(min(effect, budget) if own.min_effect is None else effect),
             limits={Metric(metric): bound for metric, bound in limits.items()},
         )
 
@@ -207,21 +207,21 @@ def _own_suites(file: ConfigFile, *, path: Path, folder: Path) -> tuple[NamedSui
 
 def _policy(gate: GateKeys, *, allow_estimates: bool) -> Policy:
     return Policy(
-        budget=gate.budget,
-        min_effect=gate.min_effect,
-        false_alarms=gate.false_alarms,
+        budget=float(gate.budget),
+        min_effect=float(gate.min_effect),
+        false_alarms=float(gate.false_alarms),
         adjust=gate.adjust,
         fail_on=tuple(Outcome(name) for name in gate.fail_on),
         allow_estimates=allow_estimates,
-        confidence=gate.confidence,
-        power=gate.power,
-        session_sd=gate.session_sd,
+        confidence=float(gate.confidence),
+        power=float(gate.power),
+        session_sd=float(gate.session_sd),
         session_sd_weight=gate.session_sd_weight,
         window=gate.window,
         min_sessions=gate.min_sessions,
-        work_tolerance=gate.work_tolerance,
+        work_tolerance=float(gate.work_tolerance),
         screen_p=gate.screen.p,
-        screen_effect=gate.screen.effect,
+        screen_effect=float(gate.screen.effect),
     )
 
 

@@ -316,6 +316,7 @@ class GateReport(Struct, frozen=True, kw_only=True):
     verdict: Literal["failed", "inconclusive", "passed"]
     exit_code: int
     counts: dict[str, int]
+    tool: dict[str, str] = {}
     head: Head
     baseline: BaselineRuns
     machine: Machine
@@ -329,3 +330,12 @@ def count_outcomes(rows: tuple[Row, ...]) -> dict[str, int]:
     """How many benchmarks have each outcome; a benchmark's rows of one outcome count once."""
     pairs = {(row.benchmark, row.outcome) for row in rows}
     return {outcome.value: n for outcome in Outcome if (n := sum(o is outcome for _, o in pairs))}
+
+
+def reasons_by_code(trials: tuple[Trial, ...]) -> list[tuple[str, int]]:
+    """Why trials don't count: for each code one of its sentences and how many trials have it, commonest first."""
+    sentences: dict[str, list[str]] = {}
+    for trial in trials:
+        if trial.invalid is not None:
+            sentences.setdefault(trial.invalid.partition(":")[0], []).append(trial.invalid)
+    return [(found[0], len(found)) for found in sorted(sentences.values(), key=len, reverse=True)]

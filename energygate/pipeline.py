@@ -80,7 +80,9 @@ class Job:
     @property
     def notes(self) -> tuple[str, ...]:
         """Which meters measure, and why others do not."""
-        return self.session.notes
+        return self.session.notes or tuple(
+            f"{info.name}: {', '.join(info.domains)}" for info in self.session.meters.infos
+        )
 
     def energy(self, name: str, marker: MarkerKeys, *, location: Location | None) -> Energy:
         """Give the object behind the `energy` fixture of one test."""
@@ -173,6 +175,7 @@ def judge(head: Run, baseline: Baseline, policy: Policy, *, missing: Sequence[Be
         verdict=overall(rows, code),
         exit_code=code,
         counts=count_outcomes(rows),
+        tool=head.tool,
         head=Head(run_id=head.run_id, commit=head.source.commit),
         baseline=BaselineRuns(
             runs=tuple(run.run_id for run in used),

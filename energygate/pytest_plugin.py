@@ -207,7 +207,7 @@ class Measuring:
             terminalreporter.write_line(f"energy: FAILED, {self.failure}", red=True)
         if self.finished is not None:
             color = bool(terminalreporter.hasmarkup)
-            terminalreporter.write(_render(self.finished, width=terminalreporter._tw.fullwidth, color=color))  # noqa: SLF001  pytest's own plugins read it there
+            terminalreporter.write(_render(self.finished, color=color))
 
     def _in_scope(self, name: str) -> bool:
         """Whether a stored benchmark should have been measured: its file was collected, and nobody deselected it."""
@@ -275,13 +275,13 @@ class _Lines:
             sys.stderr.write(f"\n{name}: trial {trial.index} {trial.invalid}\n")
 
 
-def _render(finished: "Finished", *, width: int, color: bool) -> str:
+def _render(finished: "Finished", *, color: bool) -> str:
     from energygate.report.measured import render_measured  # noqa: PLC0415  heavy: only with --energy
     from energygate.report.terminal import render_terminal  # noqa: PLC0415  heavy: only with --energy
 
     if finished.report is not None:
-        return render_terminal(finished.report, width=width, color=color)
-    text = render_measured(finished.run, width=width, color=color)
+        return render_terminal(finished.report, color=color)
+    text = render_measured(finished.run, color=color)
     if finished.stored is not None:
         return f"{text}energy: RECORDED, stored as {finished.stored}\n"
     verdict = "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"

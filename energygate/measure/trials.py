@@ -8,7 +8,6 @@ resolve it: an outlier is a fact, not a fault.
 import gc
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -314,12 +313,6 @@ class TrialSeries:
                 "Put more work into the window.",
             )
         return None
-
-
-def commonest_reason(trials: list[Trial] | tuple[Trial, ...]) -> str | None:
-    """The reason that most invalid trials share, or None if all count."""
-    reasons = Counter(trial.invalid for trial in trials if trial.invalid is not None)
-    return reasons.most_common(1)[0][0] if reasons else None
 
 
 def calibrate(run: Callable[[int], object], *, wanted_s: float, clock: Clock) -> int:

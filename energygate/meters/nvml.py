@@ -60,7 +60,9 @@ class Nvml:
             try:
                 self._watch_gpus(pynvml)
             except pynvml.NVMLError as error:
-                raise MeterUnavailable(f"NVML failed: {error}.", why=_UNKNOWN, fix="See `nvidia-smi`.") from error
+                raise MeterUnavailable(
+                    f"NVML failed: {_said(error)}.", why=_UNKNOWN, fix="See `nvidia-smi`."
+                ) from error
             except MeasurementInvalid as error:
                 raise MeterUnavailable(error.sentence, why=_UNKNOWN, fix="See `nvidia-smi`.") from error
             resources.enter_context(KeepAlive(self._bank.refresh, every_s=self._bank.keep_alive_s, name=self.name))
@@ -113,4 +115,11 @@ def _initialise(nvml: Any) -> None:
             fix="Load it: `sudo modprobe nvidia`, and see `nvidia-smi`.",
         ) from error
     except nvml.NVMLError as error:
-        raise MeterUnavailable(f"NVML does not start: {error}.", why=_UNKNOWN, fix="See `nvidia-smi`.") from error
+        raise MeterUnavailable(
+            f"NVML does not start: {_said(error)}.", why=_UNKNOWN, fix="See `nvidia-smi`."
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    """NVML's own words; some of its sentences have a full stop and some have none."""
+    return str(error).rstrip(".")

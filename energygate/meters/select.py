@@ -18,6 +18,10 @@ from energygate.meters.replay import Replay
 from energygate.model import MeterInfo
 
 _REPLAY: Final = "replay:"
+_WAY_ON: Final = (
+    "Mend one of those below, run on bare metal, or accept numbers by model: --energy-allow-estimates with "
+    "--energy-meters=estimate."
+)
 _ALLOWED: Final = "auto, rapl, nvml, estimate, replay:FILE"
 
 
@@ -162,9 +166,8 @@ def _open_auto(options: MeterOptions) -> OpenedMeters:
 def _nothing_to_measure_with(refusals: Mapping[str, MeterUnavailable]) -> MeterUnavailable:
     return MeterUnavailable(
         "No hardware energy counter can be used here.",
-        why="\n".join(["Without one nothing is measured:", *(f"{name}: {text}" for name, text in refusals.items())]),
-        fix="\nMend one of them, run on bare metal, or accept numbers by model: --energy-allow-estimates with "
-        "--energy-meters=estimate.",
+        why="Without one nothing is measured.",
+        fix="\n".join([_WAY_ON, *(f"{name}: {refusal}" for name, refusal in refusals.items())]),
     )
 
 

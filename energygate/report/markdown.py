@@ -6,7 +6,6 @@ Every string that is not ours (benchmark, reason, label) is escaped: `code` in c
 import html
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from itertools import groupby
 from typing import Final
 
@@ -68,7 +67,7 @@ def _parts(report: GateReport) -> Iterator[str]:
         title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
         yield _details(title, _table(passing))
     yield _details("How this was measured", _how(report))
-    yield f"<sub>energygate {version('energygate')} \N{MIDDLE DOT} run {code(report.head.run_id)}</sub>"
+    yield f"<sub>energygate {code(report.tool.get('energygate', '?'))} \N{MIDDLE DOT} run {code(report.head.run_id)}</sub>"
 
 
 def _title(report: GateReport) -> str:
@@ -78,12 +77,13 @@ def _title(report: GateReport) -> str:
 
 def _summary(report: GateReport) -> str:
     estimated = any(row.estimated for row in report.comparisons)
-    how = "**Estimated, not measured:** by" if estimated else "Measured by"
+    how = rows.provenance(report.meters)
     head = code((report.head.commit or "no commit")[:12])
     bases = ", ".join(code(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or "nothing stored"
     text = [
         f"{rows.tally(report)}. Budget {format_change(1 + report.policy.budget)}.",
-        f"{how} {code(rows.meters(report))} on {code(report.machine.label)}.",
+        f"{how[0].upper()}{how[1:]} on {code(report.machine.label)}."
+        + (" **These figures are estimates by model, not measurements.**" if estimated else ""),
         f"Head {head} against {bases}.",
     ]
     warnings = [f"> [!WARNING]\n> {code(warning, limit=500)}" for warning in report.warnings]

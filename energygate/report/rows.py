@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from energygate.model import GateReport, Metric, Outcome, Row
+from energygate.model import GateReport, MeterInfo, Metric, Outcome, Row
 from energygate.units import format_change, format_p, format_percent, format_quantity
 
 SIGNS: Final = {
@@ -54,8 +54,12 @@ def typical(value: float | None, row: Row) -> str:
     """A side's typical value with its unit; an estimate says so."""
     if value is None:
         return _ABSENT
-    estimate = " est." if row.estimated else ""
+    estimate = " (estimate)" if row.estimated and not _is_limit_itself(value, row) else ""
     return f"{format_quantity(value, row.metric.unit)}{estimate}"
+
+
+def _is_limit_itself(value: float, row: Row) -> bool:
+    return row.how == "limit" and value == row.base
 
 
 def change(row: Row) -> str:
@@ -132,10 +136,23 @@ def closing_line(report: GateReport) -> str:
     return f"energy: INCONCLUSIVE, {total} {plural}: {found}"
 
 
-def meters(report: GateReport) -> str:
-    """Which meters measured: `rapl (package-0, dram-0), nvml (gpu-0)`."""
-    named = [
-        f"{meter.name}{'' if meter.kind == 'counter' else f', {meter.kind}'} ({', '.join(meter.domains)})"
-        for meter in report.meters
-    ]
-    return ", ".join(named) or "none"
+def figures(row: Row) -> str:
+    """Both sides, the change with its interval, and how much evidence; empty where nothing was measured."""
+    if row.head is None:
+        return ""
+    evidence = f"({size(row)})"
+    if row.ratio is None:
+        return f"{typical(row.head, row)} {evidence}"
+    sides = f"{typical(row.base, row)} \N{RIGHTWARDS ARROW} {typical(row.head, row)}"
+    if row.how == "limit":
+        sides = f"{typical(row.head, row)}, limit {typical(row.base, row)}"
+    ends = f" (90 % CI {interval(row)})" if interval(row) else ""
+    tested = f", adjusted p {p_adjusted(row)}" if row.p_adjusted is not None else ""
+    return f"{sides}: {change(row)}{ends}{tested} {evidence}"
+
+
+def provenance(meters: Sequence[MeterInfo]) -> str:
+    """How the numbers came about: `measured by rapl (package-0, dram-0)`; an estimate is never called measured."""
+    verbs = {"estimate": "estimated by", "replay": "replayed by", "integrated": "integrated by"}
+    named = [f"{verbs.get(meter.kind, 'measured by')} {meter.name} ({', '.join(meter.domains)})" for meter in meters]
+    return ", ".join(named) or "nothing measured"

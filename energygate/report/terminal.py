@@ -1,79 +1,67 @@
-"""The report on a terminal: a table, then a sentence for each benchmark that is no proven pass."""
+"""The report on a terminal: per benchmark its outcome, its figures and, where it is no proven pass, the reason.
+
+Lines instead of a table: node ids are long, terminals narrow, and a log is searched line by line.
+"""
 
 from collections.abc import Iterator
 from io import StringIO
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from energygate.model import GateReport, Outcome, Row
+from energygate.model import GateReport, Outcome
 from energygate.report import rows
+from energygate.report.rows import Line
 
 _STYLES: Final = {
     Outcome.OVER_LIMIT: "bold red",
     Outcome.REGRESSED: "bold red",
-    Outcome.INVALID: "red",
-    Outcome.MISSING: "red",
-    Outcome.SUSPECT: "yellow",
-    Outcome.INCONCLUSIVE: "yellow",
-    Outcome.INCOMPARABLE: "yellow",
-    Outcome.NO_BASELINE: "yellow",
-    Outcome.IMPROVED: "green",
+    Outcome.INVALID: "bold red",
+    Outcome.MISSING: "bold red",
+    Outcome.SUSPECT: "bold yellow",
+    Outcome.INCONCLUSIVE: "bold yellow",
+    Outcome.INCOMPARABLE: "bold yellow",
+    Outcome.NO_BASELINE: "bold yellow",
+    Outcome.IMPROVED: "bold green",
     Outcome.PASS: "green",
 }
-VERDICT_STYLES: Final = {"failed": "bold red", "inconclusive": "bold yellow", "passed": "bold green"}
+_VERDICT_STYLES: Final = {"failed": "bold red", "inconclusive": "bold yellow", "passed": "bold green"}
+_INDENT: Final = " " * (max(len(words) for words in rows.WORDS.values()) + 2)
 
 
-def render_terminal(report: GateReport, *, width: int, color: bool) -> str:
-    """Render the report as text of at most `width` columns, ANSI-coloured if `color`; the verdict is the last line."""
+def render_terminal(report: GateReport, *, color: bool) -> str:
+    """Render the report as text, ANSI-coloured if `color`. The last line is the verdict."""
+    return to_text(_lines(report), color=color)
+
+
+def to_text(lines: Iterator[Text], *, color: bool) -> str:
+    """Join styled lines."""
     out = StringIO()
-    console = Console(file=out, width=width, force_terminal=color, no_color=not color, highlight=False, soft_wrap=True)
-    console.print(Text(f"measured by {rows.meters(report)} on {report.machine.label or 'an unknown machine'}"))
-    for warning in report.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"))
-    if report.comparisons:
-        console.print(_table(report), soft_wrap=False)
-    for row in report.comparisons:
-        for sentence in _sentences(row):
-            console.print(sentence)
-    console.print(Text(rows.closing_line(report), style=VERDICT_STYLES[report.verdict]))
+    console = Console(file=out, width=10_000, force_terminal=color, no_color=not color, highlight=False)
+    for line in lines:
+        console.print(line, soft_wrap=True)
     return out.getvalue()
 
 
-def _table(report: GateReport) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("benchmark", overflow="fold")
-    for name in ("base", "head", "change", "90 % interval", "n", "p (adj.)"):
-        table.add_column(name, justify="right", no_wrap=name != "n")
+def _lines(report: GateReport) -> Iterator[Text]:
+    yield Text(f"{rows.provenance(report.meters)} on {report.machine.label}")
+    for warning in report.warnings:
+        yield Text(f"warning: {warning}", style="yellow")
     for line in rows.lines(report):
-        _add(table, line.row, Text(rows.WORDS[line.row.outcome], style=_STYLES[line.row.outcome]), line.row.benchmark)
-        if line.per_token is not None:
-            _add(table, line.per_token, Text(""), "  per output token")
-    return table
+        yield from _benchmark(line)
+    yield Text(rows.closing_line(report), style=_VERDICT_STYLES[report.verdict])
 
 
-def _add(table: Table, row: Row, outcome: Text, name: str) -> None:
-    table.add_row(
-        outcome,
-        Text(f"{name} (limit)" if row.how == "limit" else name),
-        rows.typical(row.base, row),
-        rows.typical(row.head, row),
-        rows.change(row),
-        rows.interval(row),
-        rows.size(row),
-        rows.p_adjusted(row),
-    )
-
-
-def _sentences(row: Row) -> Iterator[Text]:
-    """Say why a row is no proven pass, and what else is worth knowing; joules per token speak with their benchmark."""
-    beside = row.reason.startswith("shown beside")
-    if row.outcome is not Outcome.PASS and not beside:
-        words = f"{rows.WORDS[row.outcome]}: {row.benchmark}: {row.reason}"
-        yield Text(words, style=_STYLES[row.outcome])
-    if not beside:
-        for note in row.notes:
-            yield Text(f"note: {row.benchmark}: {note}", style="dim")
+def _benchmark(line: Line) -> Iterator[Text]:
+    row = line.row
+    head = Text(f"{rows.WORDS[row.outcome]:{len(_INDENT)}}", style=_STYLES[row.outcome])
+    yield head.append(f"{row.benchmark}{' (limit)' if row.how == 'limit' else ''}", style="bold")
+    if figures := rows.figures(row):
+        yield Text(f"{_INDENT}{figures}")
+    if line.per_token is not None and (beside := rows.figures(line.per_token)):
+        yield Text(f"{_INDENT}{beside}")
+    if row.outcome is not Outcome.PASS:
+        yield Text(f"{_INDENT}{row.reason}", style=_STYLES[row.outcome])
+    for note in row.notes:
+        yield Text(f"{_INDENT}note: {note}", style="dim")

@@ -15,9 +15,9 @@ from energygate.workloads.tokens import work_from_usage
 
 FINISHED: Final = ("stop", "length", "tool_calls")
 _HINTS: Final = {
-    401: " Check the key in the variable that endpoint.api_key_env names.",
-    403: " Check the key in the variable that endpoint.api_key_env names.",
-    404: " Check endpoint.url and endpoint.model.",
+    401: "Check the key in the variable that endpoint.api_key_env names.",
+    403: "Check the key in the variable that endpoint.api_key_env names.",
+    404: "Check endpoint.url and endpoint.model.",
 }
 
 
@@ -59,8 +59,10 @@ def count_answer(reply: Reply, request: Request, *, show: Redactor) -> Counted:
     if reply.status != 200:
         raise _failed(status_sentence(reply, show=show))
     completion = _decode(reply, show=show)
-    if completion.error is not None or not completion.choices:
-        raise _failed(f"status 200, but no answer: {show(error_text(reply.body))}")
+    if completion.error is not None:
+        raise _failed(f"status 200, but an error: {show(error_text(reply.body))}")
+    if not completion.choices:
+        raise _failed("status 200, but no choices, so there is no answer")
     choice = completion.choices[0]
     work = work_from_usage(completion.usage)
     finish = _finish(choice, work, request, show=show)
@@ -70,7 +72,9 @@ def count_answer(reply: Reply, request: Request, *, show: Redactor) -> Counted:
 
 def status_sentence(reply: Reply, *, show: Redactor) -> str:
     """Describe an answer with another status than 200, with what can be done about it where that is known."""
-    return f"HTTP {reply.status}, {show(error_text(reply.body)) or 'no text'}{_HINTS.get(reply.status, '')}"
+    said = show(error_text(reply.body)) or "no text"
+    hint = _HINTS.get(reply.status)
+    return f"HTTP {reply.status}, {said}" + (f". {hint}" if hint else "")
 
 
 def error_text(body: bytes) -> str:
@@ -87,10 +91,13 @@ def error_text(body: bytes) -> str:
 def _decode(reply: Reply, *, show: Redactor) -> _Completion:
     try:
         return msgspec.json.decode(reply.body, type=_Completion)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # Without `from`, here and below: the cause would carry the body into a traceback.
-        shown = show(reply.body.decode("utf-8", errors="replace"))
-        raise _failed(f"status 200, but no chat completion: {shown or '(empty)'}") from None
+    except msgspec.DecodeError as error:
+        # The body is not shown, because it may hold an answer.
+        kind = show(reply.content_type) or "no content type"
+        raise _failed(f"status 200, but no chat completion ({kind}, {len(reply.body)} bytes): {error}") from error
+    except UnicodeDecodeError:
+        # Without `from`: the cause would carry the body into a traceback.
+        raise _failed(f"status 200, but no chat completion: {len(reply.body)} bytes that are not UTF-8") from None
 
 
 def _finish(choice: _Choice, work: Work, request: Request, *, show: Redactor) -> str:

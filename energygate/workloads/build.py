@@ -78,9 +78,9 @@ def _require_this_machine(endpoint: Endpoint, *, name: str) -> None:
     try:
         if is_this_machine(host):
             return
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigError(
-            f"{name}: endpoint.url: {host} cannot be resolved: {error.strerror}.", fix="Correct the host."
+            f"{name}: endpoint.url: {host} cannot be resolved: {error}.", fix="Correct the host."
         ) from error
     raise ConfigError(
         f"{name}: endpoint.url: {host} is not this machine.",

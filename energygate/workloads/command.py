@@ -14,7 +14,7 @@ import msgspec
 from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
 from energygate.workloads.base import WorkDone
 from energygate.workloads.counts import Produced, count_work
-from energygate.workloads.process import Output, Process, child_environment, exit_on_sigterm, log_tail
+from energygate.workloads.process import Output, Process, child_environment, described, exit_on_sigterm, log_tail
 from energygate.workloads.suites import CommandSuite
 from energygate.workloads.text import filled_in
 
@@ -44,6 +44,7 @@ class CommandWorkload:
         self._environ = environ
         self._scratch: Path | None = None
         self._process: Process | None = None
+        self._status: int | None = None
         self._fault: str | None = None
         self._opened = ExitStack()
 
@@ -107,29 +108,30 @@ class CommandWorkload:
         stdout, stderr, result = self._files
         values = {"python": sys.executable, "result": str(result)}
         added = {name: filled_in(value, values) for name, value in self._suite.env.items()}
-        self._fault = None
+        argv = [filled_in(word, values) for word in command]
+        self._status = self._fault = None
         try:
             self._process = Process.start(
-                [filled_in(word, values) for word in command],
+                argv,
                 cwd=self._folder,
                 env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result)} | added),
                 output=Output(stdout=stdout, stderr=stderr),
             )
         except OSError as error:
-            self._fault = f"cannot start {command[0]}: {error.strerror}"
+            self._fault = f"cannot start {argv[0]}: {error.strerror}"
             return
-        if self._process.wait(self._suite.timeout) is None:
-            self._fault = f"{command[0]} still ran after {self._suite.timeout:g} s (timeout), and was killed"
+        self._status = self._process.wait(self._suite.timeout)
+        if self._status is None:
+            self._fault = f"{argv[0]} still ran after {self._suite.timeout:g} s (timeout), and was killed"
 
     def _ended_badly(self) -> str | None:
         """How the last run failed, in words; stops what it left running."""
-        death = self._process and self._process.death()
         self._stop()
         if self._fault is not None:
             return self._fault
-        if death == "exited with status 0":
+        if not self._status:
             return None
-        return f"the command {death}. Its last lines: {log_tail(self._files[1])}"
+        return f"the command {described(self._status)}. Its last lines: {log_tail(self._files[1])}"
 
     def _stop(self) -> None:
         if self._process is not None:

@@ -19,9 +19,10 @@ from energygate.workloads.suites import Timeouts
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status and body of one answer. The body may hold a model's text, so no repr shows it."""
+    """Status, content type and body of one answer. The body may hold a model's text, so no repr shows it."""
 
     status: int
+    content_type: str
     body: bytes = field(repr=False)
 
 
@@ -82,11 +83,15 @@ class HttpClient:
             )
         except httpx.HTTPError as error:
             raise Unreachable(_described(error)) from error
-        return Reply(answer.status_code, answer.content)
+        return _reply(answer)
 
     def post_all(self, url: str, bodies: Sequence[bytes], *, concurrency: int) -> Exchange:
         """Send every body, `concurrency` at a time, in order; stop at the first failure. Never retries."""
-        return asyncio.run(self._closed_loop(url, bodies, concurrency=concurrency))
+        try:
+            return asyncio.run(self._closed_loop(url, bodies, concurrency=concurrency))
+        except asyncio.CancelledError:
+            # An interrupt between the loop's set-up and its first step: CPython lets that one out as it is.
+            raise KeyboardInterrupt from None
 
     async def _closed_loop(self, url: str, bodies: Sequence[bytes], *, concurrency: int) -> Exchange:
         queue = deque(enumerate(bodies))
@@ -132,8 +137,7 @@ class HttpClient:
             return Unanswered(position=position, why=why)
         except httpx.HTTPError as error:
             return Unanswered(position=position, why=_described(error))
-        reply = Reply(answer.status_code, answer.content)
-        return Answered(position=position, reply=reply, duration_s=time.monotonic() - started_s)
+        return Answered(position=position, reply=_reply(answer), duration_s=time.monotonic() - started_s)
 
     def _client(self, concurrency: int) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -144,6 +148,10 @@ class HttpClient:
             verify=self._tls,
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=0),
         )
+
+
+def _reply(answer: httpx.Response) -> Reply:
+    return Reply(answer.status_code, answer.headers.get("content-type", ""), answer.content)
 
 
 def _described(error: httpx.HTTPError) -> str:

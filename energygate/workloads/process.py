@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from energygate.workloads.text import printable
 
 TAIL_LINES: Final = 20
 _POLL_S: Final = 0.02
+_LONGEST_POLL_MS: Final = 2**31 - 1
 _KILLED_S: Final = 2.0  # how long the kernel gets to remove a killed process
 _SECRET_NAMES: Final = frozenset({"ENERGYGATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"})
 _LOG: Final = logging.getLogger(__name__)
@@ -89,14 +91,20 @@ class Process:
     def death(self) -> str | None:
         """How the leader ended, in words; None while it runs."""
         status = self.popen.poll()
-        if status is None:
-            return None
-        return f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+        return None if status is None else described(status)
 
     def wait(self, timeout_s: float) -> int | None:
         """Wait for the leader. Give its exit status, or None if it still runs after `timeout_s`."""
         try:
-            return self.popen.wait(timeout_s)
+            ended = os.pidfd_open(self.pid)
+        except OSError:
+            # It has been reaped, or the kernel is older than 5.3: then Popen looks every 50 ms.
+            patience_s = timeout_s
+        else:
+            patience_s = 0.0
+            _wait_until_readable(ended, timeout_s)
+        try:
+            return self.popen.wait(patience_s)
         except subprocess.TimeoutExpired:
             return None
 
@@ -124,6 +132,11 @@ class Process:
         deadline_s = self.clock.now_s() + patience_s
         while self._is_alive() and self.clock.now_s() < deadline_s:
             self.clock.sleep(_POLL_S)
+
+
+def described(status: int) -> str:
+    """Say how a process ended: `status` as Popen gives it, negative for a signal."""
+    return f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
 
 
 def child_environment(environ: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
@@ -170,6 +183,15 @@ def _die_with_parent() -> tuple[str, ...]:
 def _private(path: Path) -> IO[bytes]:
     # Append, because stdout and stderr may be one file; 0600, because a server's log may hold prompts.
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+
+
+def _wait_until_readable(descriptor: int, timeout_s: float) -> None:
+    try:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        waiting.poll(min(timeout_s * 1000, _LONGEST_POLL_MS))
+    finally:
+        os.close(descriptor)
 
 
 def _pids(proc: Path) -> Iterator[int]:

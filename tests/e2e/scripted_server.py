@@ -30,15 +30,25 @@ def echo(body, key):
     return 400, json.dumps({"error": {"message": f"refused {prompt!r} by {key}: {json.dumps(body)}"}})
 
 
+# Status and text for the list of models.
+LISTS = {"no_list": (404, "not found"), "bad_list": (200, "[]"), "closed_list": (401, '{"error": "no key"}')}
+
 # Status and text for the POST of that number.
 ANSWERS = {
     "good": lambda number, body, key: (200, json.dumps(GOOD)),
     "no_usage": lambda number, body, key: (200, json.dumps({k: v for k, v in GOOD.items() if k != "usage"})),
     "no_finish": lambda number, body, key: with_choice(),
+    "filtered": lambda number, body, key: with_choice(finish_reason="content_filter"),
     "full": lambda number, body, key: with_choice(finish_reason="length"),
     "other_model": lambda number, body, key: (200, json.dumps(GOOD | {"model": "another"})),
     "error_200": lambda number, body, key: (200, json.dumps({"error": {"message": "out of memory"}})),
     "html": lambda number, body, key: (200, "<html>\r\n<body>Bad gateway</body></html>"),
+    "completions": lambda number, body, key: (
+        200,
+        json.dumps({"choices": [{"text": "Apples.", "finish_reason": "stop"}]}),
+    ),
+    "no_choices": lambda number, body, key: (200, json.dumps(GOOD | {"choices": []})),
+    "latin_1": lambda number, body, key: (200, '{"model": "\udce9"}'),
     "echo_400": lambda number, body, key: echo(body, key),
     "status_500": lambda number, body, key: (500, "internal\terror"),
     "more_input": lambda number, body, key: with_usage(11, 4),
@@ -55,12 +65,19 @@ class Scripted:
         headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:])}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         status, text = await self.reply(head[0], body, headers.get("authorization", ""))
-        content = text.encode()
-        writer.write(f"HTTP/1.1 {status} -\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
+        content = text.encode(errors="surrogateescape")
+        writer.write(
+            f"HTTP/1.1 {status} -\r\nContent-Type: text/plain\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+            + content
+        )
         await writer.drain()
         writer.close()
 
     async def reply(self, request, body, key):
+        if " /health " in request and self.mode == "no_health":
+            return 404, "not found"
+        if " /v1/models " in request and self.mode in LISTS:
+            return LISTS[self.mode]
         if " /health " in request:
             return (503, '{"error": {"message": "Loading model"}}') if self.mode == "deaf" else (200, "{}")
         if " /v1/models " in request:

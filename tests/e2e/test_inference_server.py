@@ -105,9 +105,22 @@ def test_equal_trials_have_equal_digests(make):
     [
         ("no_usage", "the answer has no usage, so its tokens are unknown"),
         ("no_finish", "no finish_reason, so the answer may be cut off"),
+        ("filtered", "finish_reason 'content_filter', not one of stop, length, tool_calls"),
         ("full", "4 of 16 tokens, the context is full"),
-        ("error_200", "status 200, but no answer: out of memory"),
-        ("html", "status 200, but no chat completion: <html> <body>Bad gateway</body></html>"),
+        ("error_200", "status 200, but an error: out of memory"),
+        ("no_choices", "status 200, but no choices, so there is no answer"),
+        (
+            "html",
+            "status 200, but no chat completion (text/plain, 39 bytes): JSON is malformed: invalid character (byte 0)",
+        ),
+        (
+            "completions",
+            (
+                "status 200, but no chat completion (text/plain, 59 bytes): "
+                "Object missing required field `message` - at `$.choices[0]`"
+            ),
+        ),
+        ("latin_1", "status 200, but no chat completion: 14 bytes that are not UTF-8"),
         ("status_500", "HTTP 500, internal error"),
     ],
 )
@@ -172,8 +185,7 @@ def test_a_server_that_exits_before_it_is_ready_shows_its_last_lines(make):
     with pytest.raises(WorkloadError) as failed:
         load.open()
     assert failed.value.what == (
-        "chat: the server exited with status 3 before it was ready. "
-        "Its last lines: loading | no such model: tiny"
+        "chat: the server exited with status 3 before it was ready. Its last lines: loading | no such model: tiny"
     )
     assert re.fullmatch(r"See its log: /\S+\.log", failed.value.fix)
 
@@ -226,6 +238,37 @@ def test_a_model_that_answers_under_another_name_is_refused(make):
     with pytest.raises(WorkloadError) as failed:
         load.open()
     assert failed.value.what == "chat: endpoint.model: the server has another, not scripted."
+
+
+def test_a_server_without_health_is_ready_once_it_lists_its_models(make):
+    load = make("no_health")
+    load.open()
+    assert load.labels == {"model": "scripted", "server": "tests"}
+
+
+def test_a_server_without_a_list_of_models_is_known_by_its_answers(make):
+    load = make("no_list")
+    load.open()
+    assert load.labels == {"model": "scripted"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        ("bad_list", "/v1/models is no list of models: Expected `object`, got `array`. Check endpoint.url."),
+        ("closed_list", "/v1/models: HTTP 401, no key. Check the key in the variable that endpoint.api_key_env names."),
+    ],
+)
+def test_a_list_of_models_that_cannot_be_read_is_refused(make, mode, sentence):
+    with pytest.raises(WorkloadError) as failed:
+        make(mode).open()
+    assert str(failed.value).endswith(sentence)
+
+
+def test_a_first_request_without_an_answer_fails_the_benchmark(make):
+    with pytest.raises(WorkloadError) as failed:
+        make("hang", after=0, timeouts__request=0.3).open()
+    assert str(failed.value) == "chat: requests.prompts[0]: no answer within 0.3 s (timeouts.request)."
 
 
 def test_an_endpoint_where_nobody_answers_is_named(tmp_path):

@@ -71,7 +71,7 @@ def test_exactly_the_windows_that_contain_a_failed_reading_are_invalid(events):
         if event == "end" and open_windows:
             start, _, failed = open_windows[0]
             if failed:
-                with pytest.raises(MeasurementInvalid, match="^read_error: gone$"):
+                with pytest.raises(MeasurementInvalid, match=r"^read_error: gone$"):
                     bank.end(start)
             else:
                 used_j = bank.end(start).energy_j["d"]

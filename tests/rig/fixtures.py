@@ -136,7 +136,7 @@ def nvml_child(tmp_path, nvml_library, host):
     """Start a process that reads the GPUs of `nvml_state`: `nvml_child()`."""
     with ExitStack() as stack:
 
-        def start(*, state=tmp_path / "gpus", sysfs=tmp_path):
+        def start(*, state=tmp_path / "gpus", sysfs=tmp_path, library=nvml_library):
             command = [sys.executable, "-W", "error", HERE / "nvml_child.py", sysfs, host.cpuinfo]
             process = stack.enter_context(
                 subprocess.Popen(
@@ -145,7 +145,7 @@ def nvml_child(tmp_path, nvml_library, host):
                     cwd=ROOT,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env={**lookalike.environment(nvml_library, state), "PYTHONPATH": f"{ROOT}:{HERE.parent}"},
+                    env={**lookalike.environment(library, state), "PYTHONPATH": f"{ROOT}:{HERE.parent}"},
                 )
             )
             stack.callback(process.stdin.close)

@@ -32,9 +32,12 @@ class Gpu(ctypes.Structure):
         ("bus", ctypes.c_char * 32),
         *(
             (name, ctypes.c_double)
-            for name in "base_mj base_s power_w past_w past_s energy_period limit_w lost_at".split()
+            for name in ["base_mj", "base_s", "power_w", "past_w", "past_s", "energy_period", "limit_w", "lost_at"]
         ),
-        *((name, ctypes.c_int32) for name in "energy_ok limit_ok mig_ok mig virt error energy_error".split()),
+        *(
+            (name, ctypes.c_int32)
+            for name in ["energy_ok", "limit_ok", "mig_ok", "mig", "virt", "error", "energy_error"]
+        ),
     )
 
 
@@ -49,7 +52,7 @@ class State(ctypes.Structure):
 
 
 class LookAlike:
-    """The GPUs of one state file: `LookAlike(path, [{"energy_period": 0.1}, {"name": "Tesla P100", "energy_ok": 0}])`."""
+    """The GPUs of one state file: `LookAlike(path, [{"energy_period": 0.1}, {"energy_ok": 0}])`."""
 
     def __init__(self, path: Path, gpus: list[dict], *, init_error: int = 0) -> None:
         self.path = path

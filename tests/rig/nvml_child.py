@@ -55,4 +55,4 @@ for line in sys.stdin:
         answer = COMMANDS[word](*arguments)
     except EnergyGateError as error:
         answer = {"raised": type(error).__name__, "text": str(error)}
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(answer), flush=True)  # noqa: T201  a program's answer

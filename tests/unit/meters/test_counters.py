@@ -63,8 +63,10 @@ def test_a_counter_that_is_set_back_is_implausible_and_adds_nothing():
     assert [(fault.code, fault.sentence) for fault in reset.faults] == [
         (
             InvalidCode.IMPLAUSIBLE,
-            "intel-rapl:0/energy_uj rose by 262000 J in 1.00 s, more than 1000 W: it was set back or is broken, so the "
-            "energy of package-0 is unknown.",
+            (
+                "intel-rapl:0/energy_uj rose by 262000 J in 1.00 s, more than 1000 W: it was set back or is broken, so "
+                "the energy of package-0 is unknown."
+            ),
         )
     ]
     assert reset.total_uj == 1000
@@ -77,8 +79,10 @@ def test_a_counter_without_a_range_that_falls_is_a_reset():
     assert [(fault.code, fault.sentence) for fault in reset.faults] == [
         (
             InvalidCode.COUNTER_RESET,
-            "intel-rapl:0/energy_uj fell by 200 J, and without a known range that is a counter that began again: the "
-            "energy of package-0 is unknown.",
+            (
+                "intel-rapl:0/energy_uj fell by 200 J, and without a known range that is a counter that began again: "
+                "the energy of package-0 is unknown."
+            ),
         )
     ]
     assert reset.total_uj == 2000
@@ -90,8 +94,10 @@ def test_a_counter_that_may_have_wrapped_twice_was_not_watched():
     assert [(fault.code, fault.sentence) for fault in unwatched.faults] == [
         (
             InvalidCode.UNWATCHED,
-            "intel-rapl:0/energy_uj was not read for 263 s, and at up to 1000 W it may have wrapped more than once: the "
-            "energy of package-0 is unknown.",
+            (
+                "intel-rapl:0/energy_uj was not read for 263 s, and at up to 1000 W it may have wrapped more than "
+                "once: the energy of package-0 is unknown."
+            ),
         )
     ]
     assert unwatched.total_uj == 0
@@ -207,8 +213,8 @@ def test_a_counter_that_stands_still_is_waited_for_a_second_and_is_a_fault(clock
     with pytest.raises(MeasurementInvalid) as invalid:
         frozen.end(start)
     assert str(invalid.value) == (
-        "read_error: intel-rapl:0/energy_uj did not change for 1.00 s, though it is refreshed every 0.100 s: the energy "
-        "of package-0 is unknown."
+        "read_error: intel-rapl:0/energy_uj did not change for 1.00 s, though it is refreshed every 0.100 s: the "
+        "energy of package-0 is unknown."
     )
 
 

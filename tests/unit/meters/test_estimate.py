@@ -137,7 +137,8 @@ def test_a_named_process_that_vanishes_makes_the_window_invalid(estimate, child)
     with pytest.raises(MeasurementInvalid) as invalid:
         estimate.end(start)
     assert str(invalid.value) == (
-        f"read_error: Process {child.pid}, which does part of the work, is gone: what it used in this window is unknown."
+        f"read_error: Process {child.pid}, which does part of the work, is gone: what it used in this window is "
+        "unknown."
     )
 
 

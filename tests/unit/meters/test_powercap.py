@@ -222,8 +222,8 @@ def test_a_counter_that_only_root_may_read_is_refused_with_the_commands_that_ope
 def test_psys_alone_is_not_measured_by_accident(powercap, host):
     root = powercap("psys-only").root
     assert refusal(Powercap(root, host=host)) == (
-        f"No package among the RAPL counters in {root}, only psys. Those hold more or less than the processors' energy, "
-        "so they are not measured by accident. Use a machine with package counters, or another meter with "
+        f"No package among the RAPL counters in {root}, only psys. Those hold more or less than the processors' "
+        "energy, so they are not measured by accident. Use a machine with package counters, or another meter with "
         "--energy-meters."
     )
 
@@ -234,8 +234,8 @@ def test_a_virtual_machine_without_counters_is_named(tmp_path):
     (dmi / "product_name").write_text("Standard PC\n")
     host = make_host(tmp_path, flags="fpu hypervisor", sysfs=tmp_path / "own")
     assert refusal(Powercap(tmp_path, host=host)) == (
-        f"No RAPL counters in {tmp_path}: this is a virtual machine (QEMU Standard PC). There is no RAPL inside one, so "
-        "package energy is unknown here. Use bare metal (EC2: `*.metal`)."
+        f"No RAPL counters in {tmp_path}: this is a virtual machine (QEMU Standard PC). There is no RAPL inside one, "
+        "so package energy is unknown here. Use bare metal (EC2: `*.metal`)."
     )
 
 
@@ -245,7 +245,8 @@ def test_a_container_is_told_how_to_see_the_counters(tmp_path):
         f"No RAPL counters in {tmp_path}: this is a container ({mark} exists). Container runtimes put an empty "
         "read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. Docker: "
         "`-v /sys:/host/sys:ro` with `--energy-sysfs=/host/sys`, as root in the container or with `--group-add GID` of "
-        "the host's group. Podman: `--security-opt unmask=/sys/devices/virtual/powercap`. Best: run the job on the host."
+        "the host's group. Podman: `--security-opt unmask=/sys/devices/virtual/powercap`. Best: run the job on the "
+        "host."
     )
 
 
@@ -273,21 +274,21 @@ def test_a_mounted_tree_is_read_in_a_virtual_machine_too(powercap, rapl, tmp_pat
 
 def test_closing_gives_every_descriptor_and_the_thread_back(powercap, rapl):
     tree = powercap("server2")
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     meter = rapl(tree)
-    assert len(set(os.listdir("/proc/self/fd")) - before) == 4
+    assert len(set(Path("/proc/self/fd").iterdir()) - before) == 4
     assert "energygate-rapl" in {thread.name for thread in threading.enumerate()}
     meter.close()
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(Path("/proc/self/fd").iterdir()) == before
     assert "energygate-rapl" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_meter_that_does_not_open_holds_nothing(powercap, host):
     tree = powercap("server2")
     os.truncate(tree.energy_file("intel-rapl:1:0"), 0)
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     refusal(Powercap(tree.root, host=host))
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_the_flat_view_of_the_rig_shows_zones_twice_as_sysfs_does(powercap):

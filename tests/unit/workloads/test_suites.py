@@ -201,8 +201,10 @@ def test_the_share_of_invalid_trials_is_a_fraction_or_a_percentage(written, frac
             CHAT,
             "endpoint.url",
             "http://me:secret@127.0.0.1/v1",
-            "url must not hold a user or password: a key belongs into the variable of api_key_env"
-            " - at `$.suites[0].endpoint`",
+            (
+                "url must not hold a user or password: a key belongs into the variable of api_key_env"
+                " - at `$.suites[0].endpoint`"
+            ),
         ),
         (
             CHAT,

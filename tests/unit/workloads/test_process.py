@@ -1,0 +1,126 @@
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from energygate.workloads.process import Output, Process, child_environment, exit_on_sigterm, log_tail
+
+
+def start(folder, *argv):
+    output = Output(stdout=folder / "out", stderr=folder / "err")
+    return Process.start(argv, cwd=folder, env=dict(os.environ), output=output)
+
+
+def test_children_get_no_token_that_could_write_to_a_repository():
+    environ = {
+        "PATH": "/bin",
+        "MODEL_API_KEY": "k",
+        "ENERGYGATE_GITHUB_TOKEN": "t",
+        "GITHUB_TOKEN": "t",
+        "GH_TOKEN": "t",
+        "ACTIONS_RUNTIME_TOKEN": "t",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
+    }
+    assert child_environment(environ, {"X": "1", "PATH": "/opt"}) == {"PATH": "/opt", "MODEL_API_KEY": "k", "X": "1"}
+
+
+def test_a_process_has_its_own_group_no_input_and_private_output(tmp_path):
+    code = "import os, sys; print(os.getpgrp() == os.getpid(), repr(sys.stdin.read())); sys.stderr.write('oh')"
+    process = start(tmp_path, sys.executable, "-c", code)
+    assert process.wait(30) == 0
+    assert process.death() == "exited with status 0"
+    assert (tmp_path / "out").read_text() == "True ''\n"
+    assert (tmp_path / "err").read_text() == "oh"
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("out", "err")} == {0o600}
+
+
+def test_a_process_that_still_runs_has_no_death_and_no_status_yet(tmp_path):
+    process = start(tmp_path, "sleep", "100")
+    assert (process.death(), process.wait(0), process.group()) == (None, None, (process.pid,))
+    process.stop(10)
+    assert (process.death(), process.group()) == ("was killed by signal 15", ())
+    process.stop(10)  # once more is no fault
+
+
+def test_stopping_ends_a_child_that_ignores_term_after_its_leader_is_gone(tmp_path):
+    code = (
+        "import os, signal, time\n"
+        "if os.fork() == 0:\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    print('deaf', flush=True)\n"
+        "    time.sleep(100)\n"
+        "os.wait()\n"
+    )
+    process = start(tmp_path, sys.executable, "-c", code)
+    while not (tmp_path / "out").read_text():
+        os.sched_yield()
+        assert process.death() is None
+    process.stop(0.2)
+    assert (process.death(), process.group()) == ("was killed by signal 15", ())
+
+
+class SteppingClock:
+    def __init__(self):
+        self.now = 0.0
+
+    def now_s(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_a_process_that_survives_its_killing_is_named(tmp_path, caplog):
+    process = start(tmp_path, "true")
+    process.wait(30)
+    entry = tmp_path / "proc" / "4242"
+    entry.mkdir(parents=True)
+    (entry / "stat").write_text(f"4242 (a (b) c) D 1 {process.pid} 1 0", encoding="utf-8")
+    undying = Process(popen=process.popen, clock=SteppingClock(), proc=tmp_path / "proc")
+    undying.stop(5.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Still alive after SIGKILL: (4242,). They use energy that later trials will be charged with."
+    ]
+
+
+def test_a_program_or_folder_that_is_not_there_is_an_error_of_the_system(tmp_path):
+    output = Output(stdout=tmp_path / "out", stderr=tmp_path / "out")
+    with pytest.raises(FileNotFoundError):
+        Process.start(["true"], cwd=tmp_path / "nowhere", env={}, output=output)
+
+
+def test_the_tail_of_a_log_is_its_last_twenty_filled_lines_made_fit_to_be_shown(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"\n".join(b"line %d\x07" % number for number in range(30)) + b"\n\n\xff" + b"x" * 400)
+    shown = log_tail(log).split(" | ")
+    assert shown[:-1] == [f"line {number}" for number in range(11, 30)]
+    assert len(shown[-1]) == 300
+
+
+def test_an_empty_and_a_missing_log_say_so(tmp_path):
+    (tmp_path / "log").write_text("")
+    assert log_tail(tmp_path / "log") == "(none)"
+    assert log_tail(tmp_path / "other") == "(no log: No such file or directory)"
+
+
+def test_sigterm_becomes_an_exit_and_afterwards_what_it_was():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, exit_on_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+    assert left.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_outside_the_main_thread_no_handler_is_touched():
+    seen = []
+
+    def work():
+        with exit_on_sigterm():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]

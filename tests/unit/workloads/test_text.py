@@ -1,0 +1,37 @@
+import pytest
+
+from energygate.workloads.text import Redactor, filled_in, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("two\nlines\tand\x00more\u2028here", "two lines and more here"),
+        ("\x1b[31;1mred\x1b[0m", "red"),
+        ("\u202eevil", "evil"),
+        ("a" * 301, "a" * 299 + "…"),
+        ("a" * 300, "a" * 300),
+    ],
+)
+def test_foreign_text_becomes_one_short_line(text, shown):
+    assert printable(text) == shown
+
+
+def test_a_key_and_every_written_form_of_a_prompt_are_hidden():
+    hide = Redactor("sk-1", ('Say "é"\nnow', "Say it twice", "Say it", "a"))
+    assert hide('Bearer sk-1: Say "é"\nnow') == "Bearer ***: [prompt]"
+    assert hide(r'{"content": "Say \"é\"\nnow"}') == '{"content": "[prompt]"}'
+    assert hide(r'{"content": "Say \"\u00e9\"\nnow"}') == '{"content": "[prompt]"}'
+    assert hide("Say it twice") == "[prompt]"  # the longest that fits, not a part of it
+    assert hide("a far cry") == "a far cry"
+    assert repr(hide) == "Redactor()"
+
+
+def test_a_prompt_is_hidden_before_the_text_is_cut_off():
+    assert Redactor(None, ("x" * 400,))("x" * 400) == "[prompt]"
+
+
+def test_only_known_braces_are_replaced():
+    values = {"port": "8000", "python": "/usr/bin/python3"}
+    assert filled_in("{python} {port}:{port} {other} {}", values) == "/usr/bin/python3 8000:8000 {other} {}"
