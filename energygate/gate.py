@@ -167,7 +167,7 @@ def _judge(each: Comparison, family: _Family, policy: Policy) -> _Verdict:
     proven = verdict.outcome in {Outcome.PASS, Outcome.IMPROVED}
     if proven and not _per_token_within(each, policy):
         verdict = verdict._replace(outcome=Outcome.INCONCLUSIVE, reason="J/token is not proven within the budget.")
-    return verdict._replace(reason=f"{work}. {verdict.reason[0].upper()}{verdict.reason[1:]}")
+    return verdict._replace(reason=f"{work}. {verdict.reason}")
 
 
 def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: Policy) -> _Verdict:
@@ -176,7 +176,7 @@ def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: P
     rules = policy.rules_for(name)
     log_ratio, effect = float(estimate.log_ratio), math.log1p(rules.min_effect)
     high = float(estimate.interval(policy.confidence)[1])
-    change = _change_in_words(estimate, policy)
+    change = format_change(float(estimate.ratio))
     worse = family.p_adjusted.get(name, 1.0) <= policy.false_alarms and log_ratio >= effect
     better = family.p_improved.get(name, 1.0) <= policy.false_alarms and log_ratio <= -effect
     if family.shift is not None:
@@ -185,12 +185,12 @@ def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: P
         return _Verdict(Outcome.INCONCLUSIVE, f"{change}; {reason} Measure again.")
     budget = f"the budget of {format_percent(rules.budget)}"
     if better:
-        return _Verdict(Outcome.IMPROVED, f"{change}, against {_sessions(each)}.")
+        return _Verdict(Outcome.IMPROVED, f"{change} against {_sessions(each)}.")
     if high < 1 + rules.budget:
         inside = f"an increase of {format_change(float(estimate.ratio))} is established, inside the budget"
         return _Verdict(Outcome.PASS, f"{change}, within {budget}.", (inside,) if worse else ())
     if worse and family.spread <= 2 * policy.session_sd:
-        return _Verdict(Outcome.REGRESSED, f"{change}, against {_sessions(each)}, not within {budget}.")
+        return _Verdict(Outcome.REGRESSED, f"{change} against {_sessions(each)}, not within {budget}.")
     if worse or (estimate.p_value < policy.screen_p and log_ratio >= math.log1p(policy.screen_effect)):
         return _Verdict(Outcome.SUSPECT, f"{change}: {_why_unproven(each, family, policy, worse=worse)}")
     detectable = format_change(_detectable(each, estimate, family, policy))
@@ -218,13 +218,6 @@ def _why_unproven(each: Comparison, family: _Family, policy: Policy, *, worse: b
 
 def _sessions(each: Comparison) -> str:
     return f"{each.sessions} stored session{'s' if each.sessions > 1 else ''}"
-
-
-def _change_in_words(estimate: Estimate, policy: Policy) -> str:
-    low, high = (float(bound) for bound in estimate.interval(policy.confidence))
-    confidence = format_percent(2 * policy.confidence - 1)
-    ends = f"{format_change(low).removesuffix(' %')} \N{HORIZONTAL ELLIPSIS} {format_change(high).removesuffix(' %')}"
-    return f"{format_change(float(estimate.ratio))} ({confidence} CI {ends})"
 
 
 def _work_change(each: Comparison, policy: Policy) -> str | None:
@@ -332,18 +325,17 @@ def _against_limit(check: LimitCheck, policy: Policy) -> _Verdict:
     low, high = (float(bound) for bound in check.estimate.interval(policy.confidence))
     bound = format_quantity(check.limit, check.metric.unit)
     typical = format_quantity(check.head, check.metric.unit)
-    change = _change_in_words(check.estimate, policy)
     if low > 1:
-        return _Verdict(Outcome.OVER_LIMIT, f"{typical} is above the limit of {bound}: {change}.")
+        return _Verdict(Outcome.OVER_LIMIT, f"{typical} is above the limit of {bound}.")
     if high > 1:
         side = "above" if check.head > check.limit else "below"
-        reason = f"{typical} is {side} the limit of {bound}, not established: {change}."
+        reason = f"{typical} is {side} the limit of {bound}, not established."
         return _Verdict(Outcome.INCONCLUSIVE, f"{reason} Measure more trials, or record more sessions.")
     if check.mean > check.limit:
         mean = format_quantity(check.mean, check.metric.unit)
         reason = f"tail: the typical trial is within the limit of {bound}, the mean of {mean} is not."
         return _Verdict(Outcome.INCONCLUSIVE, f"{reason} Look for rare, costly trials.")
-    return _Verdict(Outcome.PASS, f"{typical} is within the limit of {bound}: {change}.")
+    return _Verdict(Outcome.PASS, f"{typical} is within the limit of {bound}.")
 
 
 def _missing_row(benchmark: Benchmark) -> Row:

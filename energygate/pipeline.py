@@ -21,7 +21,7 @@ from energygate.measure.session import Session
 from energygate.measure.source import read_source
 from energygate.measure.trials import Clock, Progress, SystemClock
 from energygate.meters.group import MeterGroup
-from energygate.meters.select import MeterOptions, OpenedMeters, open_meters
+from energygate.meters.select import MeterOptions, NoCounter, OpenedMeters, not_used, open_meters
 from energygate.model import (
     Baseline,
     BaselineRuns,
@@ -234,11 +234,13 @@ def _open_meters(settings: Settings) -> OpenedMeters:
     options = MeterOptions(sysfs=settings.sysfs, estimate=settings.estimate)
     try:
         return open_meters(settings.meters, options)
-    except MeterUnavailable as refusal:
-        if settings.meters != ("auto",):
-            raise
+    except NoCounter as refusal:
         estimate = open_meters(("estimate",), options)
-        return OpenedMeters(group=estimate.group, notes=(f"{refusal} So the numbers below are estimates.",))
+        label = (
+            "estimate: NO HARDWARE COUNTER can be used here, so every number is an estimate from CPU seconds. "
+            "`energygate doctor` says how to mend that."
+        )
+        return OpenedMeters(group=estimate.group, notes=(label, *not_used(refusal.refusals)))
 
 
 def _doubt(run: Run) -> str | None:

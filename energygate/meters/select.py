@@ -55,6 +55,18 @@ class OpenedMeters:
     notes: tuple[str, ...] = ()
 
 
+class NoCounter(MeterUnavailable):
+    """`auto` found no hardware counter; `refusals` says why, by meter."""
+
+    def __init__(self, refusals: Mapping[str, MeterUnavailable]) -> None:
+        super().__init__(
+            "No hardware energy counter can be used here.",
+            why="Without one nothing is measured.",
+            fix="\n".join([_WAY_ON, *(f"{name}: {refusal}" for name, refusal in refusals.items())]),
+        )
+        self.refusals = refusals
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """Whether one hardware counter can be used here.
@@ -155,20 +167,16 @@ def _open_auto(options: MeterOptions) -> OpenedMeters:
                 opened.callback(meter.close)
                 meters.append(meter)
         if not meters:
-            raise _nothing_to_measure_with(refusals)
+            raise NoCounter(refusals)
         group = MeterGroup(meters)
         opened.pop_all()
     used = [f"{info.name}: measures {', '.join(info.domains)}." for info in group.infos]
-    unused = [f"{name}: not used: {refusal.what} {refusal.why}" for name, refusal in refusals.items()]
-    return OpenedMeters(group=group, notes=(*used, *unused))
+    return OpenedMeters(group=group, notes=(*used, *not_used(refusals)))
 
 
-def _nothing_to_measure_with(refusals: Mapping[str, MeterUnavailable]) -> MeterUnavailable:
-    return MeterUnavailable(
-        "No hardware energy counter can be used here.",
-        why="Without one nothing is measured.",
-        fix="\n".join([_WAY_ON, *(f"{name}: {refusal}" for name, refusal in refusals.items())]),
-    )
+def not_used(refusals: Mapping[str, MeterUnavailable]) -> tuple[str, ...]:
+    """One sentence for each meter that `auto` could not take."""
+    return tuple(f"{name}: not used: {refusal.what} {refusal.why}" for name, refusal in refusals.items())
 
 
 def _probe(meter: Meter, clock: Callable[[], float], *, seconds: float, sleep: Callable[[float], None]) -> Probe:

@@ -67,7 +67,8 @@ def _parts(report: GateReport) -> Iterator[str]:
         title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
         yield _details(title, _table(passing))
     yield _details("How this was measured", _how(report))
-    yield f"<sub>energygate {code(report.tool.get('energygate', '?'))} \N{MIDDLE DOT} run {code(report.head.run_id)}</sub>"
+    tool = code(report.tool.get("energygate", "?"))
+    yield f"<sub>energygate {tool} \N{MIDDLE DOT} run {code(report.head.run_id)}</sub>"
 
 
 def _title(report: GateReport) -> str:

@@ -136,19 +136,26 @@ def closing_line(report: GateReport) -> str:
     return f"energy: INCONCLUSIVE, {total} {plural}: {found}"
 
 
+def change_with_interval(row: Row) -> str:
+    """The change and its 90 % interval: `+12.5 % (90 % CI +9.1 … +15.8)`; empty where nothing was compared."""
+    if row.ratio is None:
+        return ""
+    against = " against the limit" if row.how == "limit" else ""
+    ends = f" (90 % CI {interval(row)})" if interval(row) else ""
+    return f"{change(row)}{against}{ends}"
+
+
 def figures(row: Row) -> str:
-    """Both sides, the change with its interval, and how much evidence; empty where nothing was measured."""
+    """Both sides and how much evidence; empty where nothing was measured."""
     if row.head is None:
         return ""
-    evidence = f"({size(row)})"
-    if row.ratio is None:
-        return f"{typical(row.head, row)} {evidence}"
-    sides = f"{typical(row.base, row)} \N{RIGHTWARDS ARROW} {typical(row.head, row)}"
+    sides = typical(row.head, row)
     if row.how == "limit":
-        sides = f"{typical(row.head, row)}, limit {typical(row.base, row)}"
-    ends = f" (90 % CI {interval(row)})" if interval(row) else ""
+        sides = f"{sides}, limit {typical(row.base, row)}"
+    elif row.base is not None:
+        sides = f"{typical(row.base, row)} \N{RIGHTWARDS ARROW} {sides}"
     tested = f", adjusted p {p_adjusted(row)}" if row.p_adjusted is not None else ""
-    return f"{sides}: {change(row)}{ends}{tested} {evidence}"
+    return f"{sides}; {size(row)}{tested}"
 
 
 def provenance(meters: Sequence[MeterInfo]) -> str:

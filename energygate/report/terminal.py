@@ -55,13 +55,15 @@ def _lines(report: GateReport) -> Iterator[Text]:
 
 def _benchmark(line: Line) -> Iterator[Text]:
     row = line.row
-    head = Text(f"{rows.WORDS[row.outcome]:{len(_INDENT)}}", style=_STYLES[row.outcome])
-    yield head.append(f"{row.benchmark}{' (limit)' if row.how == 'limit' else ''}", style="bold")
+    limit = " (limit)" if row.how == "limit" else ""
+    words = f"{rows.WORDS[row.outcome]:{len(_INDENT)}}{row.benchmark}{limit}  {rows.change_with_interval(row)}"
+    yield Text(words.rstrip(), style=_STYLES[row.outcome])
     if figures := rows.figures(row):
         yield Text(f"{_INDENT}{figures}")
-    if line.per_token is not None and (beside := rows.figures(line.per_token)):
-        yield Text(f"{_INDENT}{beside}")
+    if line.per_token is not None and line.per_token.head is not None:
+        beside = line.per_token
+        yield Text(f"{_INDENT}{rows.figures(beside)}; {rows.change_with_interval(beside)}".rstrip("; "))
     if row.outcome is not Outcome.PASS:
-        yield Text(f"{_INDENT}{row.reason}", style=_STYLES[row.outcome])
+        yield Text(f"{_INDENT}{row.reason}")
     for note in row.notes:
         yield Text(f"{_INDENT}note: {note}", style="dim")
