@@ -18,8 +18,8 @@ def gpus(nvml_state):
     return nvml_state([FAST])
 
 
-def refused(what):
-    return {"raised": "MeterUnavailable", "text": what}
+def refused(what, *, by="MeterUnavailable"):
+    return {"raised": by, "text": what}
 
 
 def invalid(text):
@@ -217,7 +217,8 @@ def test_auto_without_any_counter_gives_every_reason_and_the_way_on(nvml_state, 
         "Load the driver: `sudo modprobe intel_rapl_msr` (`intel_rapl` before Linux 5.3). AMD needs Linux 5.8, family "
         "19h 5.11; ARM has none.\n"
         "nvml: NVML shows no GPU. There is nothing to measure. Use a machine with an NVIDIA GPU, "
-        f"{ANOTHER_METER}"
+        f"{ANOTHER_METER}",
+        by="NoCounter",
     )
 
 
