@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from energygate.measure.trials import OpenTrial, SystemClock
+from energygate.clock import SystemClock
+from energygate.measure.trials import OpenTrial
 from energygate.meters import select
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
+from energygate.clock import Clock, SystemClock
 from energygate.compare import Window, compare, soft_key_differences
 from energygate.config import Mode, NamedSuite, ReportTarget, Settings
 from energygate.config_keys import MarkerKeys
@@ -19,7 +20,7 @@ from energygate.measure.energy import Energy
 from energygate.measure.machine import Roots, describe_machine
 from energygate.measure.session import Session
 from energygate.measure.source import read_source
-from energygate.measure.trials import Clock, Progress, SystemClock
+from energygate.measure.trials import Progress
 from energygate.meters.group import MeterGroup
 from energygate.meters.select import MeterOptions, NoCounter, OpenedMeters, not_used, open_meters
 from energygate.model import (
@@ -39,6 +40,7 @@ from energygate.report.markdown import render_markdown
 from energygate.report.progress import Silent
 from energygate.stats.stored import Prior
 from energygate.workloads.build import workload
+from energygate.workloads.suites import InferenceSuite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ class Job:
         self.own_rules[named.name] = MarkerKeys(limit=named.suite.limits)
         settings = self.settings.trials_for(named.name, named.suite.trials)
         built = workload(named.suite, file=named.file, prefix=named.prefix)
+        _require_visible_work(named, self.session.meters)
         return self.session.measure(built, settings, location=location)
 
     def save(self) -> Run:
@@ -241,6 +244,18 @@ def _open_meters(settings: Settings) -> OpenedMeters:
             "`energygate doctor` says how to mend that."
         )
         return OpenedMeters(group=estimate.group, notes=(label, *not_used(refusal.refusals)))
+
+
+def _require_visible_work(named: NamedSuite, meters: MeterGroup) -> None:
+    """Refuse an estimate that would not see the server's CPU seconds. Raises ConfigError."""
+    suite = named.suite
+    outside = isinstance(suite, InferenceSuite) and suite.server is None and suite.endpoint.pid is None
+    if outside and any(meter.kind == "estimate" for meter in meters.meters):
+        raise ConfigError(
+            f"{named.name}: endpoint.pid: not given, and the server runs outside energygate's own process tree.",
+            why="The estimate counts CPU seconds of processes, so it would charge only the client's.",
+            fix="Give the server's process id, or let energygate start it with `server:`.",
+        )
 
 
 def _doubt(run: Run) -> str | None:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from energygate.clock import Clock
 from energygate.errors import MeasurementInvalid, WorkloadError
-from energygate.measure.trials import Clock, OpenTrial, Progress, TrialSeries, TrialSettings
+from energygate.measure.trials import OpenTrial, Progress, TrialSeries, TrialSettings
 from energygate.meters.group import MeterGroup
 from energygate.model import Benchmark, Location, Machine, Run, Source
 from energygate.workloads.base import Workload

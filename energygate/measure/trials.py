@@ -7,12 +7,12 @@ resolve it: an outlier is a fact, not a fault.
 
 import gc
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from energygate.clock import Clock
 from energygate.errors import EnergyGateError, InvalidCode, MeasurementInvalid
 from energygate.meters.base import Domain, Measured, Reading, Window
 from energygate.meters.group import MeterGroup
@@ -67,25 +67,6 @@ class Requirement:
             duration_s=max(settings.min_time_gpu_s if gpu else settings.min_time_s, _INTERVALS_PER_TRIAL * slowest_s),
             energy_j=_STEPS_PER_TRIAL * coarsest_j,
         )
-
-
-class Clock(Protocol):
-    """Time and how to wait for it, in seconds."""
-
-    def now_s(self) -> float:
-        """Monotonic seconds."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-class SystemClock:
-    """The machine's own monotonic clock."""
-
-    now_s = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
 
 
 class Progress(Protocol):

@@ -145,17 +145,22 @@ def change_with_interval(row: Row) -> str:
     return f"{change(row)}{against}{ends}"
 
 
-def figures(row: Row) -> str:
-    """Both sides and how much evidence; empty where nothing was measured."""
+def sides(row: Row) -> str:
+    """Both sides' typical values; empty where nothing was measured."""
     if row.head is None:
         return ""
-    sides = typical(row.head, row)
+    if row.base is None:
+        return typical(row.head, row)
     if row.how == "limit":
-        sides = f"{sides}, limit {typical(row.base, row)}"
-    elif row.base is not None:
-        sides = f"{typical(row.base, row)} \N{RIGHTWARDS ARROW} {sides}"
+        return f"{typical(row.head, row)}, limit {typical(row.base, row)}"
+    base = format_quantity(row.base, row.metric.unit).removesuffix(f" {row.metric.unit}")
+    return f"{base} \N{RIGHTWARDS ARROW} {typical(row.head, row)}"
+
+
+def evidence(row: Row) -> str:
+    """How much evidence there is, and how strong: `10 trials, 3 sessions, adjusted p 0.16`."""
     tested = f", adjusted p {p_adjusted(row)}" if row.p_adjusted is not None else ""
-    return f"{sides}; {size(row)}{tested}"
+    return f"{size(row)}{tested}"
 
 
 def provenance(meters: Sequence[MeterInfo]) -> str:

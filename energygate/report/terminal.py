@@ -58,11 +58,10 @@ def _benchmark(line: Line) -> Iterator[Text]:
     limit = " (limit)" if row.how == "limit" else ""
     words = f"{rows.WORDS[row.outcome]:{len(_INDENT)}}{row.benchmark}{limit}  {rows.change_with_interval(row)}"
     yield Text(words.rstrip(), style=_STYLES[row.outcome])
-    if figures := rows.figures(row):
-        yield Text(f"{_INDENT}{figures}")
-    if line.per_token is not None and line.per_token.head is not None:
-        beside = line.per_token
-        yield Text(f"{_INDENT}{rows.figures(beside)}; {rows.change_with_interval(beside)}".rstrip("; "))
+    if sides := rows.sides(row):
+        yield Text(f"{_INDENT}{sides}; {rows.evidence(row)}")
+    if line.per_token is not None and (sides := rows.sides(line.per_token)):
+        yield Text(f"{_INDENT}{sides}  {rows.change_with_interval(line.per_token)}".rstrip())
     if row.outcome is not Outcome.PASS:
         yield Text(f"{_INDENT}{row.reason}")
     for note in row.notes:

@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO, Final, Never, Protocol, Self
+from typing import IO, Final, Never, Self
 
+from energygate.clock import Clock, SystemClock
 from energygate.workloads.text import printable
 
 TAIL_LINES: Final = 20
@@ -23,25 +23,6 @@ _LONGEST_POLL_MS: Final = 2**31 - 1
 _KILLED_S: Final = 2.0  # how long the kernel gets to remove a killed process
 _SECRET_NAMES: Final = frozenset({"ENERGYGATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"})
 _LOG: Final = logging.getLogger(__name__)
-
-
-class Clock(Protocol):
-    """Time and how to wait for it, in seconds."""
-
-    def now_s(self) -> float:
-        """Monotonic seconds."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-class SystemClock:
-    """The machine's own monotonic clock."""
-
-    now_s = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from energygate.clock import Clock, SystemClock
 from energygate.errors import WorkloadError
 from energygate.workloads import address
 from energygate.workloads.answers import error_text
 from energygate.workloads.http import HttpClient, Unreachable
-from energygate.workloads.process import Clock, Output, Process, SystemClock, child_environment, log_tail
+from energygate.workloads.process import Output, Process, child_environment, log_tail
 from energygate.workloads.suites import ServerSpec
 from energygate.workloads.text import Redactor, filled_in
 
