@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energygate.model import Baseline, Benchmark, Machine, Metric, Outcome, Run, Trial, TrialCounts, reasons_by_code
-from energygate.stats.estimate import Estimate
+from energygate.stats.estimate import Estimate, to_ratio
 from energygate.stats.location import Location, locations, stack
 from energygate.stats.stored import Prior, between_sessions, limit, stored
 
@@ -91,7 +91,7 @@ class Comparison:
     between : float
         Variance between the sessions' logs; 0 for one session.
     work : mapping
-        Ratio of each count per request, head over base.
+        Ratio of each count per request, head over base; 0 where the head does none of it any more.
     domains : mapping
         Ratio of each domain's joules per request (or iteration).
     """
@@ -156,6 +156,7 @@ class _Evidence:
     limits: Mapping[Metric, float]
     usable: tuple[Trial, ...]
     quantities: Mapping[str, tuple[Logs, ...]]
+    totals: Mapping[str, float]
     notes: tuple[str, ...]
 
 
@@ -168,7 +169,7 @@ class _Place:
 
     @property
     def ratio(self) -> float | None:
-        return None if self.sessions is None else math.exp(self.head.value - np.mean(self.sessions.value))
+        return None if self.sessions is None else float(to_ratio(self.head.value - np.mean(self.sessions.value)))
 
 
 def _gather(
@@ -178,51 +179,60 @@ def _gather(
     window: Window,
     limits: Mapping[str, Mapping[Metric, float]],
 ) -> _Evidence:
-    usable = usable_trials(benchmark)
+    usable = _usable(benchmark, benchmark.primary)
     unusable = len(benchmark.trials) - len(usable)
     sessions, obstacle = _sessions(head, benchmark, baseline, window.sessions)
-    used = [usable_trials(session) for session in sessions]
+    used = [_usable(session, benchmark.primary) for session in sessions]
     return _Evidence(
         benchmark=benchmark,
-        obstacle=_fault_of_head(benchmark, usable, window.max_invalid) or obstacle or _too_few(usable),
+        obstacle=_fault_of_head(benchmark, usable, window.max_invalid) or obstacle or too_few(len(usable)),
         trials=TrialCounts(base=sum(map(len, used)), head=len(usable), invalid=unusable),
         sessions=len(sessions),
         limits=limits.get(benchmark.name, {}),
         usable=usable,
         quantities=_quantities(benchmark, usable, used, limits.get(benchmark.name, {})),
+        totals=_total_ratios(usable, used),
         notes=_notes(benchmark, usable, sessions),
     )
 
 
-def usable_trials(benchmark: Benchmark) -> tuple[Trial, ...]:
-    """The valid trials whose energy and work are positive and finite: only those have a log."""
-    return tuple(trial for trial in benchmark.valid if _is_positive(trial.value(benchmark.primary)))
+def _usable(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
+    """The valid trials whose metric is positive and finite: only those have a log."""
+    return tuple(trial for trial in benchmark.valid if _is_positive(trial.value(metric)))
 
 
 def _is_positive(value: float | None) -> bool:
     return value is not None and 0 < value < math.inf
 
 
+def _fault_of_trial(trial: Trial) -> str:
+    """Say why a valid trial can't be used."""
+    if trial.work.requests == 0:
+        return "0 requests were counted."
+    return f"{trial.total_j:g} J is not the energy of any work."
+
+
 def _fault_of_head(benchmark: Benchmark, usable: Sequence[Trial], max_invalid: float) -> Obstacle | None:
     if benchmark.invalid is not None:
         return Obstacle(outcome=Outcome.INVALID, reason=benchmark.invalid)
     unusable = [trial for trial in benchmark.trials if trial not in usable]
-    if usable and len(unusable) <= max_invalid * len(benchmark.trials):
+    if usable and len(unusable) / len(benchmark.trials) <= max_invalid:
         return None
     if not unusable:
         return Obstacle(outcome=Outcome.INVALID, reason="it measured no trial.")
     reasons = reasons_by_code(benchmark.trials)
-    commonest = reasons[0][0] if reasons else f"{unusable[0].total_j:g} J is not the energy of any work."
+    commonest = reasons[0][0] if reasons else _fault_of_trial(unusable[0])
     reason = f"{len(unusable)} of {len(benchmark.trials)} trials are invalid. {commonest}"
     return Obstacle(outcome=Outcome.INVALID, reason=reason)
 
 
-def _too_few(usable: Sequence[Trial]) -> Obstacle | None:
-    if len(usable) >= FEWEST_TRIALS:
+def too_few(trials: int) -> Obstacle | None:
+    """Say that so few valid trials give no interval, or None where they are enough."""
+    if trials >= FEWEST_TRIALS:
         return None
     return Obstacle(
         outcome=Outcome.INCONCLUSIVE,
-        reason=f"{len(usable)} of {FEWEST_TRIALS} valid trials: too few for an interval. Raise trials.count.",
+        reason=f"{trials} of {FEWEST_TRIALS} valid trials: too few for an interval. Raise trials.count.",
     )
 
 
@@ -230,29 +240,34 @@ def _sessions(
     head: Run, benchmark: Benchmark, baseline: Baseline, most: int
 ) -> tuple[tuple[Benchmark, ...], Obstacle | None]:
     """Find the stored sessions of a benchmark, newest first, or say why there are none."""
-    stored_runs = [(run, found) for run in baseline.runs if (found := run.benchmark(benchmark.name)) is not None]
+    accepted = _until_accepted(baseline.runs, benchmark.name)
+    stored_runs = [(run, found) for run in accepted if (found := run.benchmark(benchmark.name)) is not None]
     same_work = [(run, found) for run, found in stored_runs if found.workload == benchmark.workload]
-    sessions = tuple(_until_accepted(same_work, benchmark.name, most))
+    sessions = [found for run, found in same_work if _is_session(run, found, benchmark.primary)]
     if sessions:
-        return sessions, None
+        return tuple(sessions[:most]), None
     if same_work:
-        reason = f"none of the {len(same_work)} stored runs has {FEWEST_TRIALS} valid trials of it at a clean commit."
-        return (), Obstacle(outcome=Outcome.NO_BASELINE, reason=f"{reason} Record new ones.")
+        counted = " that count requests" if benchmark.primary is Metric.J_PER_REQUEST else ""
+        needed = f"{FEWEST_TRIALS} valid trials of it{counted}, at a clean commit"
+        reason = f"none of the {len(same_work)} stored runs has {needed}. Record new ones."
+        return (), Obstacle(outcome=Outcome.NO_BASELINE, reason=reason)
     if stored_runs:
         reason = "the workload was changed since the stored runs, so they did other work. Record new ones."
         return (), Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     return (), _elsewhere(head, benchmark, baseline)
 
 
-def _until_accepted(stored_runs: Sequence[tuple[Run, Benchmark]], name: str, most: int) -> Iterator[Benchmark]:
-    """Give the sessions that count, down to the newest accepting one; dirty trees describe no commit."""
-    taken = 0
-    for run, found in stored_runs:
-        if taken < most and not run.source.dirty and len(usable_trials(found)) >= FEWEST_TRIALS:
-            taken += 1
-            yield found
+def _until_accepted(newest_first: Sequence[Run], name: str) -> Iterator[Run]:
+    """Give the runs down to the newest that accepts an increase of that benchmark, inclusive."""
+    for run in newest_first:
+        yield run
         if any(accepted.benchmark == name for accepted in run.accepts):
             return
+
+
+def _is_session(run: Run, found: Benchmark, metric: Metric) -> bool:
+    """Whether a stored run counts; a dirty tree describes no commit."""
+    return not run.source.dirty and len(_usable(found, metric)) >= FEWEST_TRIALS
 
 
 def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:
@@ -265,9 +280,9 @@ def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:
 
 
 def _notes(benchmark: Benchmark, usable: Sequence[Trial], sessions: Sequence[Benchmark]) -> tuple[str, ...]:
-    zero = [trial for trial in benchmark.valid if trial not in usable]
+    unusable = [trial for trial in benchmark.valid if trial not in usable]
     notes = [*benchmark.notes]
-    notes += [f"trial {trial.index}: {trial.total_j:g} J is not the energy of any work; not counted" for trial in zero]
+    notes += [f"trial {trial.index} does not count: {_fault_of_trial(trial)}" for trial in unusable]
     if sessions:
         notes += _differences(sessions[0].labels, benchmark.labels)
     return tuple(notes)
@@ -285,14 +300,31 @@ def _quantities(
     wanted |= {f"domain:{name}": _domain(name) for name in sorted({d for t in usable for d in t.energy_j})}
     found: dict[str, tuple[Logs, ...]] = {}
     for key, quantity in wanted.items():
-        sides = [_logs(usable, quantity), *(_logs(session, quantity) for session in sessions)]
-        if all(side is not None for side in sides):
-            found[key] = tuple(side for side in sides if side is not None)
+        head = _logs(usable, quantity)
+        base = [logs for session in sessions if (logs := _logs(session, quantity)) is not None]
+        if head is not None:
+            found[key] = (head, *base) if len(base) == len(sessions) else (head,)
     return found
 
 
 def _metric(metric: Metric) -> Quantity:
     return lambda trial: trial.value(metric)
+
+
+def _total_ratios(usable: Sequence[Trial], sessions: Sequence[Sequence[Trial]]) -> dict[str, float]:
+    """Give the ratio of each count per request from totals: unlike a log, it knows work that is no longer done."""
+    found: dict[str, float] = {}
+    for name in _COUNTS:
+        head = _total_per_request(usable, name)
+        base = _total_per_request([trial for session in sessions for trial in session], name)
+        if head is not None and base:
+            found[name] = head / base
+    return found
+
+
+def _total_per_request(trials: Sequence[Trial], name: str) -> float | None:
+    done, requests = ([getattr(trial.work, count) for trial in trials] for count in (name, "requests"))
+    return None if None in done or None in requests or not any(requests) else sum(done) / sum(requests)
 
 
 def _per_request(name: str) -> Quantity:
@@ -344,7 +376,7 @@ def _conclude(evidence: _Evidence, places: Mapping[str, _Place], window: Window)
         limits=tuple(_limits(evidence, places, window.prior)),
         sessions=evidence.sessions,
         between=0.0 if sessions is None else float(between_sessions(sessions)),
-        work=_ratios(places, "work:"),
+        work={**evidence.totals, **_ratios(places, "work:")},
         domains=_ratios(places, "domain:"),
         notes=evidence.notes,
     )
@@ -368,11 +400,16 @@ def _limits(evidence: _Evidence, places: Mapping[str, _Place], prior: Prior) -> 
                 metric=metric,
                 limit=bound,
                 head=math.exp(place.head.value),
-                mean=float(np.mean([trial.value(metric) for trial in evidence.usable])),
+                mean=_mean([trial.value(metric) or 0.0 for trial in evidence.usable]),
                 estimate=limit(place.head, math.log(bound), place.sessions, prior=prior),
             )
 
 
+def _mean(values: Sequence[float]) -> float:
+    # Divided before it is summed: the sum of large energies may overflow, their mean does not.
+    return math.fsum(value / len(values) for value in values)
+
+
 def _ratios(places: Mapping[str, _Place], prefix: str) -> dict[str, float]:
     pairs = ((key, place.ratio) for key, place in places.items() if key.startswith(prefix))
-    return {key.removeprefix(prefix): ratio for key, ratio in pairs if ratio is not None}
+    return {key.removeprefix(prefix): ratio for key, ratio in pairs if ratio is not None and ratio < math.inf}

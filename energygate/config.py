@@ -172,8 +172,7 @@ def marker_keys(arguments: Mapping[str, Any], *, origin: str) -> MarkerKeys:
 
 
 def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
-    named = (each for name in file.suites if isinstance(name, str) for each in read_suites(home / name, folder=home))
-    suites = (*_own_suites(file, path=path, folder=home), *named)
+    suites = (*_own_suites(file, path=path, folder=home), *_named_suites(file, path=path, folder=home))
     try:
         policy = _policy(file.gate, allow_estimates=file.allow_estimates)
     except ConfigError as error:
@@ -192,12 +191,22 @@ def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
         overrides=file.overrides,
         suites=suites,
     )
-    for pattern in (*file.overrides, *file.limits):
+    for pattern, keys in file.overrides.items():
+        budget = _first(keys.budget, file.gate.budget)
         try:
-            settings.rules_for(pattern)
+            Rules(budget=float(budget), min_effect=float(_first(keys.min_effect, min(file.gate.min_effect, budget))))
         except ConfigError as error:
             raise ConfigError(f"{path}: overrides.{pattern}: {error}") from error
     return settings
+
+
+def _named_suites(file: ConfigFile, *, path: Path, folder: Path) -> Iterator[NamedSuite]:
+    for index, name in enumerate(file.suites):
+        if isinstance(name, str):
+            try:
+                yield from read_suites(folder / name, folder=folder)
+            except ConfigError as error:
+                raise ConfigError(f"{path}: suites[{index}]: {error}") from error
 
 
 def _own_suites(file: ConfigFile, *, path: Path, folder: Path) -> tuple[NamedSuite, ...]:
@@ -234,10 +243,12 @@ def _apply_options(base: Settings, given: "_Given", here: Path) -> Settings:
     save = given.parse("save", Path)
     reports = given.parse_each("report", _report_target)
     allow = given.parse("allow-estimates", _truth)
+    budget = _first(given.parse("budget", _budget), base.policy.budget)
     policy = replace(
         base.policy,
         fail_on=given.parse_each("fail-on", _outcome) or base.policy.fail_on,
-        budget=_first(given.parse("budget", parse_percent), base.policy.budget),
+        budget=budget,
+        min_effect=min(base.policy.min_effect, budget),
         allow_estimates=_first(allow, base.allow_estimates),
     )
     return replace(
@@ -307,6 +318,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError("expected seconds above 0")
     return seconds
+
+
+def _budget(text: str) -> float:
+    budget = parse_percent(text)
+    if not 0 < budget <= 1:
+        raise ValueError("expected a percentage above 0% and up to 100%")
+    return budget
 
 
 def _truth(text: str | bool) -> bool:  # noqa: FBT001  a flag of the command line arrives as True
@@ -383,13 +401,25 @@ def _read_yaml(path: Path) -> tuple[object, dict[str, int]]:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         value = yaml.safe_load(text)
+        lines = {} if tree is None else dict(_lines(tree, "$", path))
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.", fix="Give a file that is there.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}.") from error
-    return value, dict(_lines(tree, "$", path)) if tree is not None else {}
+        raise ConfigError(_not_yaml(path, error)) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply, or an alias that contains itself.") from error
+    if value is None:
+        raise ConfigError(f"{path}: empty.", fix="Begin with `version: 1`.")
+    return value, lines
+
+
+def _not_yaml(path: Path, error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        said = ", ".join(part for part in (error.context, error.problem) if part)
+        return f"{path}:{error.problem_mark.line + 1}: not YAML: {said}."
+    return f"{path}: not YAML: {' '.join(str(error).split())}."
 
 
 def _lines(node: yaml.Node, at: str, path: Path) -> Iterator[tuple[str, int]]:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from energygate.compare import Change, Comparison, LimitCheck
+from energygate.compare import Change, Comparison, LimitCheck, too_few
 from energygate.model import Benchmark, Metric, Outcome, Row
 from energygate.policy import Policy
 from energygate.stats.estimate import Estimate
@@ -75,8 +75,8 @@ def decide(
 
 
 def exit_code(rows: Sequence[Row], fail_on: Sequence[Outcome]) -> int:
-    """The command line's exit code: the worst failing outcome decides. No row at all is 5: nothing was measured."""
-    if not rows:
+    """The command line's exit code: the worst failing outcome decides. Where nothing was measured it is 5."""
+    if all(row.outcome is Outcome.MISSING for row in rows):
         return 5
     failing = {row.outcome for row in rows} & set(fail_on)
     codes = (code for code, outcomes in _EXIT_CODES if failing & outcomes)
@@ -190,7 +190,7 @@ def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: P
         inside = f"an increase of {format_change(float(estimate.ratio))} is established, inside the budget"
         return _Verdict(Outcome.PASS, f"{change}, within {budget}.", (inside,) if worse else ())
     if worse and family.spread <= 2 * policy.session_sd:
-        return _Verdict(Outcome.REGRESSED, f"{change} against {_sessions(each)}, not within {budget}.")
+        return _Verdict(Outcome.REGRESSED, f"{change} against {_sessions(each)}, not proven within {budget}.")
     if worse or (estimate.p_value < policy.screen_p and log_ratio >= math.log1p(policy.screen_effect)):
         return _Verdict(Outcome.SUSPECT, f"{change}: {_why_unproven(each, family, policy, worse=worse)}")
     detectable = format_change(_detectable(each, estimate, family, policy))
@@ -225,7 +225,7 @@ def _work_change(each: Comparison, policy: Policy) -> str | None:
     changed = [
         f"{format_change(each.work[name])} {words} per request"
         for name, words in _WORK_COUNTS.items()
-        if abs(math.log(each.work.get(name, 1.0))) > math.log1p(policy.work_tolerance)
+        if _changed(each.work.get(name, 1.0), policy.work_tolerance)
     ]
     if not changed:
         return None
@@ -234,6 +234,10 @@ def _work_change(each: Comparison, policy: Policy) -> str | None:
         f"{words} {format_change(change.head / change.base)}" for change, words in metrics if change and change.base
     ]
     return f"work changed: {', '.join(changed)}; {', '.join(costs)}"
+
+
+def _changed(ratio: float, tolerance: float) -> bool:
+    return ratio == 0 or abs(math.log(ratio)) > math.log1p(tolerance)
 
 
 def _per_token_within(each: Comparison, policy: Policy) -> bool:
@@ -293,9 +297,7 @@ def _limit_rows(each: Comparison, policy: Policy, doubt: str | None) -> Iterator
     checks = {check.metric: check for check in each.limits}
     for metric, bound in wanted.items():
         check = checks.get(metric)
-        verdict = _unchecked(each, metric) if check is None else _against_limit(check, policy)
-        if doubt is not None:
-            verdict = _Verdict(Outcome.INVALID, doubt)
+        verdict = _limit_verdict(each, metric, check, policy, doubt)
         low, high = check.estimate.interval(policy.confidence) if check else (None, None)
         yield Row(
             benchmark=each.benchmark.name,
@@ -314,11 +316,19 @@ def _limit_rows(each: Comparison, policy: Policy, doubt: str | None) -> Iterator
         )
 
 
-def _unchecked(each: Comparison, metric: Metric) -> _Verdict:
-    if each.obstacle is not None and each.obstacle.outcome in {Outcome.INVALID, Outcome.INCONCLUSIVE}:
-        return _Verdict(each.obstacle.outcome, f"the limit could not be checked: {each.obstacle.reason}")
-    reason = f"the limit could not be checked: no trial gives {metric}. Count what it needs, or remove the limit."
-    return _Verdict(Outcome.INVALID, reason)
+def _limit_verdict(
+    each: Comparison, metric: Metric, check: LimitCheck | None, policy: Policy, doubt: str | None
+) -> _Verdict:
+    invalid = each.obstacle if each.obstacle and each.obstacle.outcome is Outcome.INVALID else None
+    obstacle = invalid or too_few(each.trials.head)
+    if invalid is None and doubt is not None:
+        return _Verdict(Outcome.INVALID, doubt)
+    if obstacle is not None:
+        return _Verdict(obstacle.outcome, f"the limit could not be checked: {obstacle.reason}")
+    if check is None:
+        reason = f"not every trial gives {metric}. Count what it needs, or remove the limit."
+        return _Verdict(Outcome.INVALID, f"the limit could not be checked: {reason}")
+    return _against_limit(check, policy)
 
 
 def _against_limit(check: LimitCheck, policy: Policy) -> _Verdict:

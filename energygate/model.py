@@ -17,6 +17,8 @@ REPORT_SCHEMA: Final = "energygate.report/1"
 Count = Annotated[int, Meta(ge=0)]
 Joules = Annotated[float, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
+Time = Annotated[dt.datetime, Meta(tz=True)]
+Commit = Annotated[str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
 MeterKind = Literal["counter", "integrated", "scraped", "estimate", "replay"]
 
 
@@ -157,7 +159,7 @@ class Benchmark(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """The commit that was measured."""
 
-    commit: str | None = None
+    commit: Commit | None = None
     branch: str | None = None
     dirty: bool = False
     repository: str | None = None
@@ -196,7 +198,7 @@ class Acceptance(Struct, frozen=True, kw_only=True):
     benchmark: str
     by: str
     reason: str
-    at: dt.datetime
+    at: Time
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -204,7 +206,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     schema: Literal["energygate.run/1"] = RUN_SCHEMA
     run_id: Annotated[str, Meta(pattern="^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}$")]
-    started_at: dt.datetime
+    started_at: Time
     source: Source
     tool: dict[str, str]
     machine: Machine
@@ -213,6 +215,11 @@ class Run(Struct, frozen=True, kw_only=True):
     idle: Idle | None = None
     accepts: tuple[Acceptance, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [benchmark.name for benchmark in self.benchmarks]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two benchmarks are called {twice!r}")
 
     @property
     def estimated(self) -> bool:

@@ -173,7 +173,7 @@ def judge(head: Run, baseline: Baseline, policy: Policy, *, missing: Sequence[Be
     comparisons = compare(head, baseline, window=window, limits=policy.limits)
     rows = decide(comparisons, policy, missing=missing, estimated=_doubt(head))
     code = exit_code(rows, policy.fail_on)
-    used = baseline.runs[: policy.window]
+    used = [run for run in baseline.runs if not run.source.dirty][: policy.window]
     return GateReport(
         verdict=overall(rows, code),
         exit_code=code,

@@ -5,8 +5,8 @@ Without `--energy` nothing heavy is imported and nothing is registered: the fixt
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
@@ -59,7 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "energy(trials, warmup, min_time, budget, min_effect, limit): how `energy` measures and judges a test",
     )
     wanted = config.getoption("--energy") or config.getoption("--energy-only")
-    if wanted and not config.getoption("collectonly") and not config.getoption("help"):
+    if not wanted or config.getoption("help"):
+        return
+    config.pluginmanager.register(Collecting(), Collecting.NAME)
+    if not config.getoption("collectonly"):
         _refuse_company(config)
         with _usage_errors():
             config.pluginmanager.register(Measuring.started(config), Measuring.NAME)
@@ -71,11 +74,9 @@ def energy(request: pytest.FixtureRequest) -> "Iterator[Energy | Unmeasured]":
     if not request.config.pluginmanager.has_plugin(Measuring.NAME):
         yield Unmeasured()
         return
-    measured = _plugin(request.config).energy(request.node)
-    try:
-        yield measured
-    finally:
-        measured.finish()
+    plugin = _plugin(request.config)
+    yield plugin.energy(request.node)
+    plugin.finish_test(plugin.failure_of_test)
 
 
 class Unmeasured:
@@ -108,8 +109,27 @@ class UnmeasuredTrial:
         """Take a reply's usage, and drop it."""
 
 
+class Collecting:
+    """Collects suites in YAML, and leaves out what doesn't measure; registered only with `--energy`."""
+
+    NAME = "energygate-collecting"
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> "SuiteCollector | None":
+        """Collect suites in YAML."""
+        if file_path.name.endswith(".energy.yml") or file_path.name == "energygate.yml":
+            return SuiteCollector.from_parent(parent, path=file_path)
+        return None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep only what measures, with `--energy-only`."""
+        if config.getoption("--energy-only"):
+            others = [item for item in items if not _measures(item)]
+            items[:] = [item for item in items if _measures(item)]
+            config.hook.pytest_deselected(items=others)
+
+
 class Measuring:
-    """The plugin that is registered only with `--energy`."""
+    """The plugin that measures; registered only with `--energy`, and not where pytest only collects."""
 
     NAME = "energygate-measuring"
 
@@ -119,6 +139,9 @@ class Measuring:
         self.job = job
         self.seen: set[str] = set()
         self.deselected: set[str] = set()
+        self.visited: set[Path] = set()
+        self.running: Energy | None = None
+        self.failure_of_test: str | None = None
         self.finished: Finished | None = None
         self.failure: str | None = None
 
@@ -129,7 +152,7 @@ class Measuring:
         from energygate.pipeline import Surroundings, open_job  # noqa: PLC0415  heavy: only with --energy
 
         options = {name: config.getoption(f"--energy-{name}") for name, _, _ in _VALUED}
-        options["report"] = config.getoption("--energy-report")
+        options["report"] = config.getoption("--energy-report") or None
         options["allow-estimates"] = config.getoption("--energy-allow-estimates") or None
         settings = load_settings(
             options,
@@ -148,6 +171,7 @@ class Measuring:
         from energygate.config import marker_keys  # noqa: PLC0415  heavy: only with --energy
         from energygate.errors import EnergyGateError  # noqa: PLC0415  heavy: only with --energy
 
+        self.refuse_to_repeat(item)
         arguments: dict[str, Any] = {}
         for marker in reversed(list(item.iter_markers("energy"))):
             if marker.args:
@@ -155,26 +179,46 @@ class Measuring:
             arguments |= marker.kwargs
         try:
             keys = marker_keys(arguments, origin=item.nodeid)
+            self.settings.rules_for(item.nodeid, keys)  # refuses what cannot be judged before it is measured
         except EnergyGateError as error:
             pytest.fail(str(error), pytrace=False)
-        return self.job.energy(item.nodeid, keys, location=_location(item))
+        self.failure_of_test = None
+        self.running = self.job.energy(item.nodeid, keys, location=_location(item))
+        return self.running
+
+    def refuse_to_repeat(self, item: pytest.Item) -> None:
+        """Fail a test that was measured before: a run holds each benchmark once."""
+        if any(benchmark.name == item.nodeid for benchmark in self.job.session.benchmarks):
+            pytest.fail(
+                f"{item.nodeid} was measured before in this session, and a second measurement would replace or mix "
+                "the first. Leave out whatever runs a test again: reruns of failed tests, --keep-duplicates.",
+                pytrace=False,
+            )
+
+    def finish_test(self, failure: str | None) -> None:
+        """Keep what the running test measured; after a failure it is kept and does not count."""
+        if self.running is not None:
+            self.running.finish(invalid=failure)
+        self.running = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Remember that the test failed: what it measured is not the energy of work done right."""
+        report = yield
+        if report.when == "call" and report.failed:
+            cause = "" if call.excinfo is None else f" ({call.excinfo.typename})"
+            self.failure_of_test = f"the test failed{cause}, so what it measured does not count. Mend the test."
+        return report
 
     def pytest_report_header(self) -> list[str]:
         """Say which meters measure, and why others don't."""
         return [f"energy: {line}" for note in self.job.notes for line in note.splitlines()]
 
-    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> "SuiteCollector | None":
-        """Collect suites in YAML."""
-        if file_path.name.endswith(".energy.yml") or file_path.name == "energygate.yml":
-            return SuiteCollector.from_parent(parent, path=file_path)
-        return None
-
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep only what measures, with `--energy-only`."""
-        if config.getoption("--energy-only"):
-            others = [item for item in items if not _measures(item)]
-            items[:] = [item for item in items if _measures(item)]
-            config.hook.pytest_deselected(items=others)
+    def pytest_collect_file(self, file_path: Path) -> None:
+        """Remember which files pytest looked into: what it was told to ignore is not missing."""
+        self.visited.add(file_path)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Remember what was left out on purpose: it is not missing."""
@@ -191,6 +235,7 @@ class Measuring:
 
         try:
             if exitstatus in {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
+                self.finish_test("the session was stopped before this test ended.")
                 self.job.save()
                 self.failure = "the session was stopped, so nothing was judged and nothing was recorded"
                 return
@@ -214,9 +259,11 @@ class Measuring:
         if name in self.seen:
             return True
         option = self.config.option
-        if name in self.deselected or option.keyword or option.markexpr:
+        if name in self.deselected or option.keyword or option.markexpr or getattr(option, "lf", False):
             return False
-        return any(_covers(argument, name, self.config) for argument in self.config.args)
+        file = self.config.rootpath / name.partition("::")[0]
+        ignored = file not in self.visited and file.exists()
+        return not ignored and any(_covers(argument, name, self.config) for argument in self.config.args)
 
 
 class SuiteCollector(pytest.File):
@@ -241,10 +288,15 @@ class SuiteItem(pytest.Item):
         self.named = named
 
     def runtest(self) -> None:
-        """Measure the suite; what stops it makes its benchmark invalid and the test fail."""
-        benchmark = _plugin(self.config).job.measure(self.named, location=_location(self))
-        if benchmark.invalid is not None:
-            pytest.fail(benchmark.invalid, pytrace=False)
+        """Measure the suite; the test fails where what stops it makes its benchmark invalid, or no trial is valid."""
+        from energygate.model import reasons_by_code  # noqa: PLC0415  heavy: only with --energy
+
+        plugin = _plugin(self.config)
+        plugin.refuse_to_repeat(self)
+        benchmark = plugin.job.measure(self.named, location=_location(self))
+        reasons = [] if benchmark.valid else [reason for reason, _ in reasons_by_code(benchmark.trials)]
+        if failure := benchmark.invalid or "\n".join(reasons):
+            pytest.fail(failure, pytrace=False)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show our own errors as their sentence alone."""
@@ -255,8 +307,8 @@ class SuiteItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Say where the suite stands."""
-        return self.path, None, self.nodeid
+        """Say where the suite stands; pytest would write the dots of a bare name as colons."""
+        return self.path, None, f"suite {self.name}"
 
 
 class _Lines:
@@ -271,7 +323,7 @@ class _Lines:
         if trial is None or trial.invalid is None or self._config.get_verbosity() < 1:
             return
         capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled():
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
             sys.stderr.write(f"\n{name}: trial {trial.index} {trial.invalid}\n")
 
 

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 MINUS: Final = "\N{MINUS SIGN}"
+_PREFIXES: Final = ((1e-5, "\N{MICRO SIGN}", 1e6), (1e-2, "m", 1e3), (math.inf, "", 1.0))
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
@@ -33,12 +34,13 @@ def parse_percent(text: object) -> float:
 
 
 def format_quantity(value: float, unit: str) -> str:
-    """Three significant digits and the unit: ``3.42 J/token``."""
+    """Three significant digits and the unit: ``3.42 J/token``; small values in thousandths: ``4.36 mJ``."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    rounded = round(value, digits)
-    return f"{rounded:.{max(digits, 0)}f} {unit}".replace("-", MINUS)
+    prefix, factor = next((prefix, factor) for below, prefix, factor in _PREFIXES if abs(value) < below)
+    rounded = float(f"{value * factor:.2e}")
+    decimals = 2 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(decimals, 0)}f}".replace("-", MINUS) + f" {prefix}{unit}"
 
 
 def format_change(ratio: float) -> str:
@@ -55,7 +57,5 @@ def format_percent(fraction: float) -> str:
 
 
 def format_p(p_value: float) -> str:
-    """Render a p-value: ``0.16``, ``0.003``, ``< 0.001``."""
-    if p_value < 0.001:
-        return "< 0.001"
-    return f"{p_value:.3f}" if p_value < 0.01 else f"{p_value:.2f}"
+    """Render a p-value in three significant digits: ``0.164``, ``0.0503``, ``< 0.001``."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3g}"

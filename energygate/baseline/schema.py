@@ -40,7 +40,7 @@ def decode_run(data: bytes, *, origin: str) -> Run:
             why="A run that cannot be read in full cannot be compared.",
             fix="Restore the file from version control, or delete it and record that session again.",
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BaselineError(
             f"{origin}: not a complete JSON document ({error}).",
             why="The file was cut off or edited.",

@@ -1,5 +1,6 @@
 """Where runs are kept: one immutable file each, `<fingerprint>/<utc>-<commit>-<run id>.json` (ADR 8)."""
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class FolderStore:
         """Give the stored runs of that machine, and the newest of every other. Raises BaselineError."""
         others = (self._files(folder) for folder in self._folders() if folder.name != fingerprint)
         return Baseline(
-            runs=tuple(read_run(path) for path in self._files(self.root / fingerprint)),
+            runs=tuple(_read_own(path, fingerprint) for path in self._files(self.root / fingerprint)),
             others=tuple(read_run(files[0]) for files in others if files),
         )
 
@@ -90,6 +91,17 @@ def read_run(path: Path) -> Run:
     return decode_run(data, origin=str(path))
 
 
+def _read_own(path: Path, fingerprint: str) -> Run:
+    run = read_run(path)
+    if run.machine.fingerprint != fingerprint:
+        raise BaselineError(
+            f"{path}: $.machine.fingerprint: {run.machine.fingerprint}, but it lies in the folder of {fingerprint}.",
+            why="Runs of different machines don't compare.",
+            fix=f"Move it to {path.parent.parent / run.machine.fingerprint}.",
+        )
+    return run
+
+
 def _file_name(run: Run) -> str:
     commit = (run.source.commit or "nocommit")[:12]
-    return f"{run.started_at:%Y%m%dT%H%M%SZ}-{commit}-{run.run_id}.json"
+    return f"{run.started_at.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{commit}-{run.run_id}.json"

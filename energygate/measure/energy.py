@@ -46,11 +46,17 @@ class Energy:
         """Give one trial after the other; measure inside `with trial:`, count with `trial.add(requests=1)`."""
         return iter(self._start(adaptive=False))
 
-    def finish(self) -> None:
-        """Hand what was measured to the session."""
+    def finish(self, *, invalid: str | None = None) -> None:
+        """Hand what was measured to the session.
+
+        Parameters
+        ----------
+        invalid : str or None
+            Why nothing of it counts: the test failed.
+        """
         if self._series is not None:
             definition: dict[str, Any] = {"v": 1, "kind": "pytest", "name": self._name}
-            self._session.record(self._series, definition=definition, location=self._location)
+            self._session.record(self._series, definition=definition, location=self._location, invalid=invalid)
 
     def _start(self, *, adaptive: bool) -> TrialSeries:
         if self._series is not None:

@@ -145,7 +145,7 @@ def _virtual(sysfs: Path, cpu: Mapping[str, str]) -> str:
 
 def _label(cpu: Mapping[str, str], sockets: int | None, gpus: tuple[str, ...]) -> str:
     """Give a slug for people: `amd-epyc-7763-2s-4x-nvidia-h100`."""
-    model = re.sub(r"\(r\)|\(tm\)|\bcpu\b|processor|@.*|\d+-core", "", cpu.get("model name", "cpu").lower())
-    parts = [model, f"{sockets or 1}s"]
+    model = re.sub(r"\(r\)|\(tm\)|\bcpu\b|processor|@.*|\d+-core", "", cpu.get("model name", "").lower())
+    parts = [model.strip() or platform.machine(), f"{sockets or 1}s"]
     parts += [f"{gpus.count(gpu)}x {gpu}" for gpu in sorted(set(gpus))]
     return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")

@@ -24,7 +24,7 @@ def read_source(folder: Path, *, ignore: str = "") -> Source:
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return Source()
-    pathspec = [".", f":(exclude){ignore}"] if ignore else ["."]
+    pathspec = [":(top)", f":(exclude){ignore}"] if ignore else [":(top)"]
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *pathspec)
     found = _REMOTE.search(_git(folder, "config", "--get", "remote.origin.url"))
     return Source(

@@ -21,7 +21,7 @@ def decode_report(data: bytes, *, origin: str) -> GateReport:
             f"{origin}: {path}: {what}.",
             fix=f"Give a report of schema {REPORT_SCHEMA}, as --report json:FILE writes it.",
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{origin}: not a complete JSON document ({error}).", fix="Write the report again."
         ) from error

@@ -1,6 +1,6 @@
 """The pull request comment, and the same text as a file or step summary.
 
-Every string that is not ours (benchmark, reason, label) is escaped: `code` in cells and text.
+Every string that is not ours (benchmark, reason, label) is escaped: `code` in cells, `span` in text, `_plain` in HTML.
 """
 
 import html
@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from energygate.model import GateReport, Outcome, Row
+from energygate.model import GateReport, MeterInfo, Outcome, Row
 from energygate.report import rows
 from energygate.report.rows import Line
 from energygate.units import format_change, format_percent, format_quantity
 
 MARKER: Final = "<!-- energygate:v1:default -->"
 _MOST_BYTES: Final = 60_000  # GitHub takes 65,536 characters
+_MOST_ROWS_BYTES: Final = 45_000
 _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _HEADER: Final = """\
 | | benchmark | base | head | change (90 % interval) | per token | n | p (adjusted) | outcome |
@@ -34,6 +35,11 @@ def render_markdown(report: GateReport) -> str:
 
 def code(text: str, limit: int = 80) -> str:
     """Show foreign text as code in one table cell: no markup, no line break, no invisible character."""
+    return span(text, limit).replace("|", "\\|")
+
+
+def span(text: str, limit: int = 80) -> str:
+    """Show foreign text as code outside of tables, where a backslash before `|` would be shown too."""
     spaced = "".join(" " if char.isspace() or unicodedata.category(char) in {"Zl", "Zp"} else char for char in text)
     shown = "".join(char for char in spaced if unicodedata.category(char) not in _INVISIBLE)
     shown = " ".join(shown.split()) or "(empty)"
@@ -41,7 +47,7 @@ def code(text: str, limit: int = 80) -> str:
         shown = shown[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
     fence = "`" * (max((len(list(run)) for char, run in groupby(shown) if char == "`"), default=0) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
-    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")
+    return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def _join(parts: Sequence[str], hidden: int) -> str:
@@ -57,38 +63,56 @@ def _parts(report: GateReport) -> Iterator[str]:
     lines = list(rows.lines(report))
     shown = [line for line in lines if line.row.outcome is not Outcome.PASS]
     passing = [line for line in lines if line.row.outcome is Outcome.PASS]
-    if shown:
-        yield _table(shown)
-        yield "\n".join(_reasons(shown))
-    for line in shown:
+    kept = list(_worst(shown))
+    if kept:
+        yield _table(kept)
+        yield "\n".join(_reasons(kept))
+    if unseen := len(shown) - len(kept):
+        yield f"_{unseen} more row{'s' if unseen > 1 else ''} left out for length; the JSON report has all._"
+    for line in kept:
         if line.row.domains:
             yield _details(f"Where the joules went: {_plain(line.row.benchmark)}", _where(report, line.row))
     if passing:
         title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
         yield _details(title, _table(passing))
     yield _details("How this was measured", _how(report))
-    tool = code(report.tool.get("energygate", "?"))
-    yield f"<sub>energygate {tool} \N{MIDDLE DOT} run {code(report.head.run_id)}</sub>"
+    tool = span(report.tool.get("energygate", "?"))
+    yield f"<sub>energygate {tool} \N{MIDDLE DOT} run {span(report.head.run_id)}</sub>"
+
+
+def _worst(lines: Iterable[Line]) -> Iterator[Line]:
+    """Give rows, worst first, as long as they and their reasons leave room for the rest."""
+    room = _MOST_ROWS_BYTES
+    for line in lines:
+        room -= len("\n".join([_cells(line), *_reasons([line])]).encode())
+        if room < 0:
+            return
+        yield line
 
 
 def _title(report: GateReport) -> str:
     worst = report.comparisons[0].benchmark if report.comparisons else ""
-    return f"## Energy: {rows.headline(report).replace('{}', code(worst))}"
+    return f"## Energy: {rows.headline(report).replace('{}', span(worst))}"
 
 
 def _summary(report: GateReport) -> str:
     estimated = any(row.estimated for row in report.comparisons)
-    how = rows.provenance(report.meters)
-    head = code((report.head.commit or "no commit")[:12])
-    bases = ", ".join(code(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or "nothing stored"
+    how = rows.provenance(report.meters, quote=span)
+    head = span((report.head.commit or "no commit")[:12])
+    bases = ", ".join(span(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or _uncommitted(report)
     text = [
-        f"{rows.tally(report)}. Budget {format_change(1 + report.policy.budget)}.",
-        f"{how[0].upper()}{how[1:]} on {code(report.machine.label)}."
+        f"{rows.tally(report) or 'No benchmark'}. Budget {format_change(1 + report.policy.budget)}.",
+        f"{how[0].upper()}{how[1:]} on {span(report.machine.label)}."
         + (" **These figures are estimates by model, not measurements.**" if estimated else ""),
         f"Head {head} against {bases}.",
     ]
-    warnings = [f"> [!WARNING]\n> {code(warning, limit=500)}" for warning in report.warnings]
+    warnings = [f"> [!WARNING]\n> {span(warning, limit=500)}" for warning in report.warnings]
     return "\n\n".join([" ".join(text), *warnings])
+
+
+def _uncommitted(report: GateReport) -> str:
+    runs = len(report.baseline.runs)
+    return f"{runs} stored run{'' if runs == 1 else 's'} without a commit" if runs else "nothing stored"
 
 
 def _table(lines: Iterable[Line]) -> str:
@@ -119,36 +143,47 @@ def _could_detect(row: Row) -> str:
 
 def _reasons(lines: Iterable[Line]) -> Iterator[str]:
     for line in lines:
-        yield f"- {code(line.row.benchmark)}: {code(line.row.reason, limit=500)}"
+        yield f"- {span(line.row.benchmark)}: {span(line.row.reason, limit=500)}"
         for note in line.row.notes:
-            yield f"  - {code(note, limit=500)}"
+            yield f"  - {span(note, limit=500)}"
 
 
 def _where(report: GateReport, row: Row) -> str:
     parts = [f"| {code(name)} | {format_change(ratio)} |" for name, ratio in row.domains.items()]
     if not any(name.startswith("dram") for meter in report.meters for name in meter.domains):
         parts.append("| DRAM | not available on this machine |")
-    parts += [f"| {name.replace('_', ' ')} per request | {format_change(ratio)} |" for name, ratio in row.work.items()]
+    parts += [f"| {_count(name)} per request | {format_change(ratio)} |" for name, ratio in row.work.items()]
     return "\n".join(["| part | change |", "|:--|--:|", *parts])
+
+
+def _count(name: str) -> str:
+    return name.replace("_", " ") if name.isidentifier() else code(name)
 
 
 def _how(report: GateReport) -> str:
     meters = [
-        f"- {code(meter.name)} ({meter.kind}): {code(', '.join(meter.domains))}, refreshed every "
-        f"{format_quantity(meter.update_interval_s, 's')}, steps of {format_quantity(meter.resolution_j, 'J')}"
+        f"- {span(meter.name)} ({meter.kind}): {span(', '.join(meter.domains))}{_fineness(meter)}"
         for meter in report.meters
     ]
     policy = report.policy
+    level = format_percent(policy.false_alarms)
     invalid = sum(row.trials.invalid for row in report.comparisons if row.how != "limit")
     rest = [
-        f"- machine fingerprint {code(report.machine.fingerprint)}",
-        f"- compared with stored runs: {', '.join(code(run) for run in report.baseline.runs) or 'none'}",
-        f"- test: stored sessions, one-sided, adjusted by {policy.adjust} at {format_percent(policy.false_alarms)}",
+        f"- machine fingerprint {span(report.machine.fingerprint)}",
+        f"- compared with stored runs: {', '.join(span(run) for run in report.baseline.runs) or 'none'}",
+        f"- test: stored sessions, one-sided, adjusted by {span(policy.adjust)} at {level}",
         f"- increases below {format_percent(policy.min_effect)} never fail",
         f"- invalid trials, replaced and not averaged in: {invalid}",
         "- gross energy of the whole machine part; idle power is not subtracted",
     ]
     return "\n".join([*meters, *rest])
+
+
+def _fineness(meter: MeterInfo) -> str:
+    """How finely it measures; nothing where each reading is exact."""
+    every = f", refreshed every {format_quantity(meter.update_interval_s, 's')}" if meter.update_interval_s else ""
+    steps = f", steps of {format_quantity(meter.resolution_j, 'J')}" if meter.resolution_j else ""
+    return f"{every}{steps}"
 
 
 def _details(title: str, body: str) -> str:

@@ -1,10 +1,10 @@
 """What every rendering shows of a row, in words: one place, so that a terminal and a comment agree."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from energygate.model import GateReport, MeterInfo, Metric, Outcome, Row
+from energygate.model import GateReport, MeterInfo, Metric, Outcome, Row, count_outcomes
 from energygate.units import format_change, format_p, format_percent, format_quantity
 
 SIGNS: Final = {
@@ -93,24 +93,32 @@ def headline(report: GateReport) -> str:
     if not report.comparisons:
         return "nothing was measured"
     worst = report.comparisons[0]
-    match worst.outcome:
+    if all(row.outcome is Outcome.INVALID for row in report.comparisons):
+        return "nothing valid was measured"
+    if worst.outcome in {Outcome.PASS, Outcome.IMPROVED}:
+        return "no regression found"
+    word = "over the limit" if worst.outcome is Outcome.OVER_LIMIT else WORDS[worst.outcome]
+    return f"{word}. {{}} {_said_of(worst)}"
+
+
+def _said_of(row: Row) -> str:
+    match row.outcome:
         case Outcome.REGRESSED:
-            return f"regressed. {{}} uses {change(worst)} {_IN_WORDS[worst.metric]}"
+            return f"uses {change(row)} {_IN_WORDS[row.metric]}"
         case Outcome.OVER_LIMIT:
-            bound = typical(worst.base, worst)
-            return f"over the limit. {{}} uses {typical(worst.head, worst)}, the limit is {bound}"
-        case Outcome.INVALID if all(row.outcome is Outcome.INVALID for row in report.comparisons):
-            return "nothing valid was measured"
-        case Outcome.PASS | Outcome.IMPROVED:
-            return "no regression found"
-        case outcome:
-            return f"{WORDS[outcome]}. {{}} could not be judged"
+            return f"uses {typical(row.head, row)}, the limit is {typical(row.base, row)}"
+        case Outcome.MISSING:
+            return "was not measured"
+        case Outcome.SUSPECT:
+            return f"may use {change(row)} {_IN_WORDS[row.metric]}, which is not proven"
+        case _:
+            return "could not be judged"
 
 
-def tally(report: GateReport, *, failing: Sequence[str] = ()) -> str:
-    """How many benchmarks have each outcome; the ones in `failing` first, in bold if the caller wraps them."""
-    counts = [f"{n} {WORDS[Outcome(outcome)]}" for outcome, n in report.counts.items()]
-    return " \N{MIDDLE DOT} ".join([*failing, *counts])
+def tally(report: GateReport) -> str:
+    """How many benchmarks have each outcome."""
+    counts = [f"{n} {WORDS[Outcome(outcome)]}" for outcome, n in count_outcomes(report.comparisons).items()]
+    return " \N{MIDDLE DOT} ".join(counts)
 
 
 def benchmarks(report: GateReport) -> int:
@@ -124,7 +132,7 @@ def closing_line(report: GateReport) -> str:
     plural = "benchmark" if total == 1 else "benchmarks"
     if not report.comparisons:
         return "energy: FAILED, nothing was measured"
-    counts = {Outcome(name): n for name, n in report.counts.items()}
+    counts = {Outcome(name): n for name, n in count_outcomes(report.comparisons).items()}
     failing = [f"{n} of {total} {plural} {WORDS[o]}" for o, n in counts.items() if o in report.policy.fail_on]
     if report.verdict == "failed":
         return f"energy: FAILED, {', '.join(failing)}"
@@ -163,8 +171,17 @@ def evidence(row: Row) -> str:
     return f"{size(row)}{tested}"
 
 
-def provenance(meters: Sequence[MeterInfo]) -> str:
-    """How the numbers came about: `measured by rapl (package-0, dram-0)`; an estimate is never called measured."""
+def provenance(meters: Sequence[MeterInfo], *, quote: Callable[[str], str] = str) -> str:
+    """How the numbers came about: `measured by rapl (package-0, dram-0)`; an estimate is never called measured.
+
+    Parameters
+    ----------
+    quote : callable
+        Makes names fit for the format that is rendered.
+    """
     verbs = {"estimate": "estimated by", "replay": "replayed by", "integrated": "integrated by"}
-    named = [f"{verbs.get(meter.kind, 'measured by')} {meter.name} ({', '.join(meter.domains)})" for meter in meters]
+    named = [
+        f"{verbs.get(meter.kind, 'measured by')} {quote(meter.name)} ({quote(', '.join(meter.domains))})"
+        for meter in meters
+    ]
     return ", ".join(named) or "nothing measured"

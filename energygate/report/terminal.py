@@ -3,6 +3,7 @@
 Lines instead of a table: node ids are long, terminals narrow, and a log is searched line by line.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from io import StringIO
 from typing import Final
@@ -40,8 +41,14 @@ def to_text(lines: Iterator[Text], *, color: bool) -> str:
     out = StringIO()
     console = Console(file=out, width=10_000, force_terminal=color, no_color=not color, highlight=False)
     for line in lines:
-        console.print(line, soft_wrap=True)
+        console.print(Text(_shown(line.plain), style=line.style), soft_wrap=True)
     return out.getvalue()
+
+
+def _shown(text: str) -> str:
+    """Keep a name or reason from a file from steering the terminal: no control or invisible characters."""
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    return "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
 
 
 def _lines(report: GateReport) -> Iterator[Text]:

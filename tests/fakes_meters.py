@@ -1,0 +1,177 @@
+"""Hand-written stand-ins for what measuring takes from outside: a clock, a meter, a watcher and a workload."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fakes import a_machine
+
+from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.measure.session import Session
+from energygate.meters.base import Domain, Measured, Reading, Window
+from energygate.meters.group import MeterGroup
+from energygate.model import MeterKind, Source, Trial
+from energygate.workloads.base import WorkDone
+
+RUN_ID = "20261122T031500Z-1a2b3c4d5e"
+STARTED = dt.datetime(2026, 11, 22, 3, 15, tzinfo=dt.UTC)
+
+
+class HandClock:
+    """Time stands still until somebody sleeps; every sleep is remembered."""
+
+    def __init__(self) -> None:
+        self.at_s = 1000.0
+        self.slept: list[float] = []
+
+    def now_s(self) -> float:
+        """Monotonic seconds."""
+        return self.at_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+        self.at_s += seconds
+        self.slept.append(seconds)
+
+    def work(self, seconds: float) -> None:
+        """Let that much time pass, as work does."""
+        self.at_s += seconds
+
+
+class ConstantPower:
+    """A meter of domains at constant power, on a clock moved by hand.
+
+    Parameters
+    ----------
+    power_w : mapping of domain to watts
+    faults : mapping of window number to MeasurementInvalid
+        Which windows, counted from 0 and warm-ups included, end in a fault.
+    """
+
+    def __init__(
+        self,
+        clock: HandClock,
+        *,
+        power_w: Mapping[str, float] | None = None,
+        domains: Sequence[Domain] | None = None,
+        faults: Mapping[int, MeasurementInvalid] | None = None,
+        name: str = "rapl",
+        kind: MeterKind = "counter",
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.domains = tuple(domains or (Domain(name="package-0", part="cpu"),))
+        self.constants: Mapping[str, object] = {}
+        self.windows: list[Window] = []
+        self.events: list[str] = []
+        self._clock = clock
+        self._power_w = power_w or {"package-0": 50.0}
+        self._faults = faults or {}
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def begin(self, window: Window) -> Reading:
+        """Remember the window."""
+        self.windows.append(window)
+        self.events.append("begin")
+        return Reading(window, self._clock.now_s())
+
+    def end(self, start: Reading) -> Measured:
+        """Give watts times seconds, or the fault of this window."""
+        self.events.append("end")
+        if fault := self._faults.get(len(self.windows) - 1):
+            raise fault
+        elapsed_s = self._clock.now_s() - start.at_s
+        return Measured({domain: power_w * elapsed_s for domain, power_w in self._power_w.items()})
+
+    def close(self) -> None:
+        """Nothing to close."""
+        self.events.append("close")
+
+
+class Watcher:
+    """Remembers what a series told its progress: name, done, wanted, and the trial's reason or `warm-up`."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int, int, str | None]] = []
+
+    def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
+        """Take note."""
+        self.heard.append((name, done, wanted, "warm-up" if trial is None else trial.invalid))
+
+
+class ScriptedWorkload:
+    """A workload that takes one second a pass, and does at each step what its script says.
+
+    Parameters
+    ----------
+    steps : mapping of step to callable
+        Called at `open`, `before`, `run`, `after` or `close`; what it raises, the workload raises.
+    """
+
+    definition: Mapping[str, object] = {"v": 1, "kind": "scripted"}
+    labels: Mapping[str, str] = {"model": "m"}
+    pids = (42,)
+
+    def __init__(
+        self,
+        clock: HandClock,
+        *,
+        name: str = "a.energy.yml::one",
+        steps: Mapping[str, Callable[[], Any]] | None = None,
+        done: WorkDone | None = None,
+        repeatable: bool = False,
+    ) -> None:
+        self.name = name
+        self.repeatable = repeatable
+        self.events: list[str] = []
+        self._clock = clock
+        self._steps = steps or {}
+        self._done = done or WorkDone()
+
+    def open(self) -> None:
+        """Start."""
+        self._step("open")
+
+    def before(self) -> None:
+        """Get ready."""
+        self._step("before")
+
+    def run(self, passes: int) -> None:
+        """Work for a second a pass."""
+        self._clock.work(passes)
+        self._step("run")
+
+    def after(self) -> WorkDone:
+        """Say what was done."""
+        self._step("after")
+        return self._done
+
+    def close(self) -> None:
+        """Stop."""
+        self._step("close")
+
+    def _step(self, name: str) -> None:
+        self.events.append(name)
+        if name in self._steps:
+            self._steps[name]()
+
+
+def counter_reset() -> MeasurementInvalid:
+    """A fault after which it is worth trying again."""
+    return MeasurementInvalid(InvalidCode.COUNTER_RESET, "package-0 went backwards.")
+
+
+def a_session(clock: HandClock, meter: ConstantPower) -> Session:
+    """Give a session that has measured nothing yet."""
+    return Session(
+        meters=MeterGroup([meter]),
+        machine=a_machine(),
+        source=Source(commit="a" * 40),
+        run_id=RUN_ID,
+        started_at=STARTED,
+        clock=clock,
+        progress=Watcher(),
+        notes=("rapl: measures package-0.",),
+    )

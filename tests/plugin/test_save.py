@@ -1,0 +1,48 @@
+"""`--energy-save`."""
+
+import jsonschema
+import msgspec
+import pytest
+
+from energygate.config_keys import schema
+from energygate.model import Run
+
+
+def test_the_run_is_written_where_the_option_says_with_every_trial(project):
+    project.energy("--energy-save=out/run.json", "--energy-mode=measure")
+    run = project.json("out/run.json")
+    jsonschema.validate(run, schema(Run))
+    assert run["schema"] == "energygate.run/1"
+    assert [each["name"] for each in run["benchmarks"]] == ["test_bench.py::test_encode", "test_bench.py::test_decode"]
+    first = run["benchmarks"][0]
+    assert first["location"] == {"file": "test_bench.py", "line": 1}
+    assert [trial["index"] for trial in first["trials"]] == [0, 1, 2, 3, 4, 5]
+    assert {trial["duration_s"] for trial in first["trials"]} == {3.0}
+    assert run["meters"][0]["kind"] == "replay"
+    assert run["source"] == {"commit": None, "branch": None, "dirty": False, "repository": None}
+
+
+@pytest.mark.parametrize("mode", ["measure", "gate", "record"])
+def test_every_mode_saves(project, mode):
+    project.energy("--energy-save=run.json", f"--energy-mode={mode}")
+    run = msgspec.convert(project.json("run.json"), Run)
+    assert [len(each.valid) for each in run.benchmarks] == [6, 6]
+
+
+def test_a_file_that_cannot_be_written_fails_the_session_with_the_reason(project):
+    project.write("out", "a file, no folder")
+    result = project.energy("--energy-save=out/run.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.verdict(result) == (
+        f"energy: FAILED, Cannot write {project.path / 'out/run.json'}: File exists. "
+        "Give another path, or make room and give this user write permission there."
+    )
+
+
+def test_the_path_is_relative_to_where_pytest_was_started(project, monkeypatch):
+    project.write("sub/test_sub.py", "def test_it(energy):\n    energy(int)\n")
+    project.session_of("sub/test_sub.py::test_it")
+    (project.path / "windows.jsonl").rename(project.path / "sub/windows.jsonl")
+    monkeypatch.chdir(project.path / "sub")
+    project.energy("--rootdir=..", "--energy-save=run.json").assert_outcomes(passed=1)
+    assert [each["name"] for each in project.json("sub/run.json")["benchmarks"]] == ["sub/test_sub.py::test_it"]

@@ -1,0 +1,118 @@
+"""Suites in YAML as tests."""
+
+import pytest
+
+SUITE = """\
+version: 1
+suites:
+  - {name: hello, kind: command, command: ['{python}', -c, 'print("{\\"tokens\\": 7}")'],
+     work: {requests: 2, output_tokens: {json: tokens}}, limits: {j_per_request: 60}}
+  - {name: bye, kind: command, command: ['{python}', -c, ''], trials: {count: 2, warmup: 0}}
+"""
+BROKEN = """\
+version: 1
+suites:
+  - name: hello
+    kind: command
+    comand: [echo]
+"""
+
+
+def measured(project, *arguments):
+    result = project.energy("--energy-save=run.json", *arguments)
+    found = project.json("run.json")["benchmarks"]
+    return result, {each["name"]: [trial["work"] for trial in each["trials"]] for each in found}
+
+
+def test_each_suite_of_a_file_is_a_test_and_a_benchmark_of_its_own(project):
+    project.write("speed/chat.energy.yml", SUITE)
+    project.session_of("speed/chat.energy.yml::hello", "speed/chat.energy.yml::bye")
+    result, work = measured(project, "speed", "-v", "--energy-trials=2")
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines([r"speed/chat\.energy\.yml::hello PASSED.*", r"speed/chat\.energy\.yml::bye PASSED.*"])
+    assert work == {
+        "speed/chat.energy.yml::hello": [{"requests": 2, "output_tokens": 7}] * 2,
+        "speed/chat.energy.yml::bye": [{}] * 2,
+    }
+
+
+def test_a_suite_is_chosen_by_its_node_id_and_gated_by_its_limits(project):
+    project.write("chat.energy.yml", SUITE.replace("60", "40"))
+    project.session_of("chat.energy.yml::hello")
+    result = project.energy("chat.energy.yml::hello", "--energy-trials=5")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.verdict(result) == "energy: FAILED, 1 of 1 benchmark over limit"
+
+
+def test_suites_that_stand_in_the_configuration_are_collected_once(project):
+    project.write("chat.energy.yml", SUITE)
+    project.write(
+        "energygate.yml",
+        "version: 1\nsuites:\n  - chat.energy.yml\n  - {name: here, kind: command, command: ['{python}', -c, '']}\n",
+    )
+    assert project.energy("--collect-only", "-q").outlines[:5] == [
+        "chat.energy.yml::hello",
+        "chat.energy.yml::bye",
+        "energygate.yml::here",
+        "test_bench.py::test_encode",
+        "test_bench.py::test_decode",
+    ]
+    project.session_of("energygate.yml::here")
+    result, work = measured(project, "energygate.yml", "--energy-trials=1")
+    result.assert_outcomes(passed=1)
+    assert work == {"energygate.yml::here": [{}]}
+
+
+def test_a_broken_file_is_an_error_of_collection_with_file_line_and_path(project):
+    path = project.write("chat.energy.yml", BROKEN)
+    result = project.energy()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(errors=1)
+    wanted = f"{path}:5: suites[0].comand: unknown key."
+    assert any(line.startswith(wanted) for line in result.outlines), result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_program_that_fails_fails_its_test_with_the_reason_and_the_others_go_on(project):
+    failing = SUITE.replace("-c, '']", "-c, 'raise SystemExit(3)']")
+    project.write("chat.energy.yml", failing)
+    project.session_of("chat.energy.yml::hello", "chat.energy.yml::bye")
+    result, work = measured(project, "chat.energy.yml")
+    result.assert_outcomes(passed=1, failed=1)
+    reason = "work_failed: the command exited with status 3. Its last lines: (none)"
+    assert reason in result.outlines
+    assert work["chat.energy.yml::hello"] == [{"requests": 2, "output_tokens": 7}] * 6
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.verdict(result) == "energy: FAILED, 1 of 2 benchmarks invalid"
+    assert project.section(result)[1:3] == [
+        "invalid       chat.energy.yml::bye",
+        f"              3 of 3 trials are invalid. {reason}",
+    ]
+
+
+def test_a_set_up_that_fails_fails_the_test_in_one_sentence(project):
+    project.write(
+        "chat.energy.yml",
+        "version: 1\nsuites:\n"
+        "  - {name: a, kind: command, command: [echo], setup: ['{python}', -c, 'raise SystemExit(3)']}\n",
+    )
+    result = project.energy("chat.energy.yml")
+    result.assert_outcomes(failed=1)
+    sentence = "a: setup: the command exited with status 3."
+    assert [line for line in result.outlines if line.startswith(sentence)]
+    assert project.section(result)[1] == "invalid       chat.energy.yml::a"
+    assert project.section(result)[2].strip().startswith(sentence)
+
+
+def test_a_dataset_that_is_not_there_fails_the_test_in_one_sentence(project):
+    project.write(
+        "chat.energy.yml",
+        "version: 1\nsuites:\n  - {name: a, kind: inference, endpoint: {url: 'http://127.0.0.1:9/v1', model: m},\n"
+        "     requests: {dataset: absent.jsonl, max_tokens: 4}}\n",
+    )
+    result = project.energy("chat.energy.yml")
+    result.assert_outcomes(failed=1)
+    assert "Traceback" not in result.stdout.str()
+    assert any("absent.jsonl" in line for line in result.outlines)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,76 @@
+"""Laws of the comment: whatever a benchmark is called, it is one cell and its text survives."""
+
+import html
+import re
+import unicodedata
+
+import cmarkgfm
+from cmarkgfm.cmark import Options
+from fakes import a_report, a_row
+from hypothesis import example, given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+
+from energygate.model import Outcome
+from energygate.report.markdown import code, render_markdown, span
+
+HOSTILE = st.text(st.sampled_from("`|\\<>&*_[]()!#@~:-+\n\r\t a1\u2028\u202e\u200b\x00\ud800\N{SNOWMAN}"), max_size=90)
+TEXT = st.text(max_size=90) | HOSTILE
+ONE_ROW = "| a | b |\n|---|---|\n| {} | last |\n"
+
+
+def shown(markdown):
+    return cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE)
+
+
+def wanted(text, limit=80):
+    """The text as a reader should see it: blanks in one, nothing invisible, cut at the limit."""
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    visible = "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    words = " ".join(visible.split()) or "(empty)"
+    return words if len(words) <= limit else f"{words[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def cell_texts(markdown):
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", shown(markdown), re.DOTALL)
+    return [html.unescape(re.sub(r"</?code>", "", cell)) for cell in cells]
+
+
+@given(TEXT)
+@example("\\")
+@example("a\\")
+@example("\\|")
+@example("|`|``|")
+@budget(deadline=None, max_examples=500)
+def test_any_text_is_one_cell_and_unchanged(text):
+    assert cell_texts(ONE_ROW.format(code(text))) == [wanted(text), "last"]
+
+
+@given(TEXT)
+@budget(deadline=None, max_examples=300)
+def test_any_text_in_a_list_is_one_item_and_unchanged(text):
+    assert shown(f"- {span(text)}: x\n") == (
+        f"<ul>\n<li><code>{html.escape(wanted(text), quote=True).replace('&#x27;', chr(39))}</code>: x</li>\n</ul>\n"
+    )
+
+
+@given(st.lists(st.tuples(TEXT.filter(bool), TEXT, st.sampled_from(list(Outcome))), max_size=6))
+@budget(deadline=None, max_examples=60)
+def test_a_comment_has_one_row_for_each_benchmark_whatever_they_are_called(found):
+    rows = [
+        a_row(benchmark=f"{number}{name}", reason=reason, outcome=outcome)
+        for number, (name, reason, outcome) in enumerate(found)
+    ]
+    comment = render_markdown(a_report(*rows))
+    names = re.findall(r"<tr>\n<td[^>]*>[^<]*</td>\n<td[^>]*><code>(.*?)</code></td>", shown(comment), re.DOTALL)
+    assert sorted(map(html.unescape, names)) == sorted(wanted(row.benchmark) for row in rows)
+
+
+@given(st.integers(0, 400), st.integers(1, 400), st.sampled_from(list(Outcome)))
+@budget(deadline=None, max_examples=25)
+def test_a_comment_is_never_longer_than_the_server_takes(count, length, outcome):
+    name = "\N{SNOWMAN}" * length
+    rows = [a_row(benchmark=f"{n}{name}", outcome=outcome, reason=name, domains={"d": 1.0}) for n in range(count)]
+    comment = render_markdown(a_report(*rows, warnings=(name,)))
+    assert len(comment.encode()) <= 60_000
+    assert comment.count("<details>") == comment.count("</details>")

@@ -1,0 +1,94 @@
+import pytest
+from fakes_meters import ConstantPower, HandClock, a_session
+
+from energygate.errors import EnergyGateError
+from energygate.measure.energy import Energy
+from energygate.measure.session import workload_hash
+from energygate.measure.trials import TrialSettings
+from energygate.model import Location, Work
+
+NAME = "bench.py::test_encode"
+PLACE = Location(file="bench.py", line=3)
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def session(clock):
+    return a_session(clock, ConstantPower(clock))
+
+
+@pytest.fixture
+def energy(session):
+    return Energy(session, TrialSettings(count=3, warmup=1, min_time_s=2.0), name=NAME, location=PLACE)
+
+
+def test_a_function_is_repeated_until_a_trial_is_long_enough_and_gives_its_last_result(energy, session, clock):
+    calls = []
+
+    def encode(text, *, times):
+        clock.work(0.5)
+        calls.append(text)
+        return text * times, len(calls)
+
+    assert energy(encode, "ab", times=2) == ("abab", 1 + 4 * 5)  # calibration, then warm-up and three trials
+    energy.finish()
+    (benchmark,) = session.run().benchmarks
+    assert (benchmark.name, benchmark.location, benchmark.labels) == (NAME, PLACE, {})
+    assert benchmark.workload == workload_hash({"v": 1, "kind": "pytest", "name": NAME})
+    assert [(t.iterations, t.duration_s, t.total_j, t.work) for t in benchmark.trials] == [(5, 2.5, 125.0, Work())] * 3
+
+
+def test_windows_that_the_test_opens_itself_are_measured_as_they_are(energy, session, clock):
+    for trial in energy.trials():
+        clock.work(9.0)
+        with trial:
+            clock.work(2.0)
+            trial.add(requests=1)
+    energy.finish()
+    (benchmark,) = session.run().benchmarks
+    assert [(t.iterations, t.duration_s, t.work) for t in benchmark.trials] == [(1, 2.0, Work(requests=1))] * 3
+
+
+def test_a_test_measures_once(energy, clock):
+    energy(clock.work, 2.0)
+    with pytest.raises(EnergyGateError) as twice:
+        energy(clock.work, 2.0)
+    assert str(twice.value) == (
+        f"{NAME}: measured twice in one test. Two benchmarks would share one name. Use `energy` once per test; split "
+        "the test, or parametrize it."
+    )
+
+
+def test_a_test_that_never_measured_leaves_no_benchmark(energy, session):
+    energy.finish()
+    assert session.run().benchmarks == ()
+
+
+def test_a_function_that_raises_on_the_way_keeps_the_trials_before(energy, session, clock):
+    calls = []
+
+    def flaky():
+        clock.work(2.0)
+        calls.append(None)
+        if len(calls) == 4:
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="^gone$"):
+        energy(flaky)
+    energy.finish()
+    (benchmark,) = session.run().benchmarks
+    assert [trial.invalid for trial in benchmark.trials] == [None, "work_failed: the workload raised OSError."]
+
+
+def test_a_loop_that_is_left_early_keeps_what_it_measured(energy, session, clock):
+    for number, trial in enumerate(energy.trials()):
+        with trial:
+            clock.work(2.0)
+        if number == 2:
+            break
+    energy.finish()
+    assert len(session.run().benchmarks[0].valid) == 2

@@ -1,0 +1,169 @@
+import platform
+from importlib.metadata import version
+
+import pytest
+from fakes import a_machine
+from fakes_meters import RUN_ID, STARTED, ConstantPower, HandClock, ScriptedWorkload, a_session, counter_reset
+
+from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
+from energygate.measure.session import workload_hash
+from energygate.measure.trials import TrialSettings
+from energygate.meters.base import Domain
+from energygate.model import Location, MeterInfo, Source, Work
+from energygate.workloads.base import WorkDone
+
+SETTINGS = TrialSettings(count=3, warmup=1)
+NAME = "a.energy.yml::one"
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def meter(clock):
+    return ConstantPower(clock)
+
+
+@pytest.fixture
+def session(clock, meter):
+    return a_session(clock, meter)
+
+
+def raising(error):
+    def step():
+        raise error
+
+    return step
+
+
+def test_a_run_says_who_measured_what_where_and_how(session, clock):
+    location = Location(file="a.energy.yml", line=3)
+    done = WorkDone(work=Work(requests=2, output_tokens=9), conditions={"finish": "stop"})
+    workload = ScriptedWorkload(clock, done=done)
+    session.measure(workload, SETTINGS, location=location)
+    run = session.run()
+    assert (run.run_id, run.started_at, run.source) == (RUN_ID, STARTED, Source(commit="a" * 40))
+    assert run.tool == {"energygate": version("energygate"), "python": platform.python_version()}
+    assert run.machine == a_machine()
+    assert run.meters == (
+        MeterInfo(name="rapl", kind="counter", domains=("package-0",), update_interval_s=0.0, resolution_j=0.0),
+    )
+    assert run.notes == ("rapl: measures package-0.",)
+    (benchmark,) = run.benchmarks
+    assert (benchmark.name, benchmark.location, benchmark.invalid) == (NAME, location, None)
+    assert (benchmark.workload, benchmark.labels) == (workload_hash(workload.definition), {"model": "m"})
+    assert [(trial.work, trial.conditions) for trial in benchmark.trials] == [(done.work, {"finish": "stop"})] * 3
+
+
+def test_trials_are_told_in_seconds_since_the_run_began(session, clock):
+    clock.work(5.0)
+    benchmark = session.measure(ScriptedWorkload(clock), SETTINGS)
+    assert [trial.started_s for trial in benchmark.trials] == [6.0, 7.0, 8.0]
+
+
+def test_only_the_work_itself_lies_inside_the_window(session, clock, meter):
+    workload = ScriptedWorkload(
+        clock, steps={"before": lambda: clock.work(100.0), "after": lambda: clock.work(100.0)}
+    )
+    benchmark = session.measure(workload, SETTINGS)
+    assert [trial.duration_s for trial in benchmark.trials] == [1.0, 1.0, 1.0]
+    assert workload.events == ["open", *["before", "run", "after"] * 4, "close"]
+
+
+def test_processes_that_work_for_the_workload_are_told_to_the_meter(session, clock, meter):
+    session.measure(ScriptedWorkload(clock), SETTINGS)
+    assert {window.pids for window in meter.windows} == {(42,)}
+
+
+def test_a_repeatable_workload_is_repeated_until_a_trial_is_long_enough(session, clock):
+    benchmark = session.measure(
+        ScriptedWorkload(clock, repeatable=True), TrialSettings(count=1, warmup=1, min_time_s=3.0)
+    )
+    assert [(trial.iterations, trial.invalid) for trial in benchmark.trials] == [(4, None)]
+
+
+def test_a_workload_that_is_not_repeatable_is_too_short_instead(session, clock):
+    benchmark = session.measure(ScriptedWorkload(clock), TrialSettings(count=1, warmup=1, min_time_s=3.0))
+    assert {(trial.iterations, trial.invalid.partition(":")[0]) for trial in benchmark.trials} == {(1, "too_short")}
+
+
+def test_a_workload_that_does_not_start_has_an_invalid_benchmark_and_the_others_go_on(session, clock):
+    broken = ScriptedWorkload(clock, name="b", steps={"open": raising(WorkloadError("No server answers."))})
+    first = session.measure(broken, SETTINGS)
+    second = session.measure(ScriptedWorkload(clock, name="c"), SETTINGS)
+    assert (first.name, first.trials, first.invalid) == ("b", (), "No server answers.")
+    assert broken.events == ["open", "close"]
+    assert (second.invalid, len(second.valid)) == (None, 3)
+    assert [benchmark.name for benchmark in session.run().benchmarks] == ["b", "c"]
+
+
+def test_a_workload_that_dies_on_the_way_keeps_the_trials_before(session, clock):
+    deaths = iter([None, None, WorkloadError("The server exited with status 1.")])
+
+    def before():
+        if error := next(deaths):
+            raise error
+
+    benchmark = session.measure(ScriptedWorkload(clock, steps={"before": before}), SETTINGS)
+    assert (len(benchmark.valid), benchmark.invalid) == (1, "The server exited with status 1.")
+
+
+def test_work_that_is_found_to_be_wrong_afterwards_makes_its_trial_invalid(session, clock):
+    fault = MeasurementInvalid(InvalidCode.WORK_DIFFERS, "the answer was cut off.")
+    benchmark = session.measure(ScriptedWorkload(clock, steps={"after": raising(fault)}), SETTINGS)
+    assert [trial.invalid for trial in benchmark.trials] == ["work_differs: the answer was cut off."] * 2
+    assert benchmark.trials[0].work == Work()
+
+
+def test_work_is_not_counted_where_the_reading_failed(clock):
+    session = a_session(clock, ConstantPower(clock, faults={1: counter_reset()}))
+    workload = ScriptedWorkload(clock, done=WorkDone(work=Work(requests=2)))
+    benchmark = session.measure(workload, TrialSettings(count=1, warmup=1))
+    assert [(trial.work, trial.invalid is None) for trial in benchmark.trials] == [
+        (Work(), False),
+        (Work(requests=2), True),
+    ]
+
+
+def test_what_ends_the_series_is_the_reason_of_its_benchmark(clock):
+    lost = MeasurementInvalid(InvalidCode.GPU_LOST, "gpu-0 fell off the bus.")
+    session = a_session(clock, ConstantPower(clock, faults={2: lost}))
+    benchmark = session.measure(ScriptedWorkload(clock), SETTINGS)
+    assert (benchmark.invalid, len(benchmark.valid)) == ("gpu_lost: gpu-0 fell off the bus.", 1)
+
+
+def test_an_interrupt_keeps_what_is_complete_and_closes_the_workload(session, clock):
+    session.measure(ScriptedWorkload(clock, name="done"), SETTINGS)
+    runs = iter([None, None, KeyboardInterrupt()])
+
+    def run():
+        if error := next(runs):
+            raise error
+
+    workload = ScriptedWorkload(clock, steps={"run": run})
+    with pytest.raises(KeyboardInterrupt):
+        session.measure(workload, SETTINGS)
+    assert workload.events[-1] == "close"
+    done, interrupted = session.run().benchmarks
+    assert len(done.valid) == 3
+    assert len(interrupted.valid) == 1
+
+
+def test_the_hash_of_a_workload_does_not_depend_on_the_order_of_its_keys():
+    assert workload_hash({"a": 1, "b": [1, 2]}) == workload_hash({"b": [1, 2], "a": 1})
+    assert workload_hash({"a": 1, "b": [1, 2]}) != workload_hash({"a": 1, "b": [2, 1]})
+
+
+def test_the_hash_of_a_workload_is_that_of_its_canonical_json():
+    # printf '{"k":"\xc3\xa9","v":1}' | sha256sum
+    assert workload_hash({"v": 1, "k": "\N{LATIN SMALL LETTER E WITH ACUTE}"}) == (
+        "10f8869f5fcaf6df0e44559327cc4a7fe8d3147ead9c5549cfed7bd19154b1e2"
+    )
+
+
+def test_domains_of_a_missing_meter_are_absent_and_not_zero(clock):
+    meter = ConstantPower(clock, power_w={"package-0": 50.0}, domains=[Domain(name="package-0", part="cpu")])
+    benchmark = a_session(clock, meter).measure(ScriptedWorkload(clock), SETTINGS)
+    assert {tuple(trial.energy_j) for trial in benchmark.trials} == {("package-0",)}

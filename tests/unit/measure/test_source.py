@@ -1,0 +1,147 @@
+"""git itself is asked, in repositories made for the test."""
+
+import os
+import subprocess
+
+import pytest
+
+from energygate.measure.source import read_source
+from energygate.model import Source
+
+ALONE = {
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@localhost",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@localhost",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+}
+
+
+@pytest.fixture
+def git(tmp_path, monkeypatch):
+    """Run git in the test's own repository, untouched by the user's settings and by a git that runs the tests."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for name, value in ALONE.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments):
+        done = subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    run("init", "--quiet", "--initial-branch=main")
+    return run
+
+
+@pytest.fixture
+def commit(git, tmp_path):
+    """Commit a file; give the commit's name."""
+
+    def run(name="tracked.txt", text="one\n"):
+        (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        git("add", name)
+        git("commit", "--quiet", "--message", "a change")
+        return git("rev-parse", "HEAD")
+
+    return run
+
+
+def test_a_clean_commit_is_told_with_its_branch(commit, tmp_path):
+    name = commit()
+    assert read_source(tmp_path) == Source(commit=name, branch="main", dirty=False, repository=None)
+
+
+def test_a_folder_below_the_root_belongs_to_the_same_commit(commit, tmp_path):
+    name = commit("sub/file.txt")
+    assert read_source(tmp_path / "sub").commit == name
+
+
+def test_outside_a_repository_everything_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert read_source(tmp_path) == Source(commit=None, branch=None, dirty=False, repository=None)
+
+
+def test_a_repository_without_a_commit_is_unknown(git, tmp_path):
+    assert read_source(tmp_path) == Source()
+
+
+def test_without_git_everything_is_unknown(commit, tmp_path, monkeypatch):
+    commit()
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert read_source(tmp_path) == Source()
+
+
+def test_a_changed_file_makes_the_tree_dirty(commit, tmp_path):
+    commit()
+    (tmp_path / "tracked.txt").write_text("two\n")
+    assert read_source(tmp_path).dirty
+
+
+def test_a_staged_change_makes_the_tree_dirty(commit, git, tmp_path):
+    commit()
+    (tmp_path / "new.txt").write_text("new\n")
+    git("add", "new.txt")
+    assert read_source(tmp_path).dirty
+
+
+def test_a_deleted_file_makes_the_tree_dirty(commit, tmp_path):
+    commit()
+    (tmp_path / "tracked.txt").unlink()
+    assert read_source(tmp_path).dirty
+
+
+def test_an_untracked_file_does_not(commit, tmp_path):
+    commit()
+    (tmp_path / "new.txt").write_text("new\n")
+    assert not read_source(tmp_path).dirty
+
+
+def test_changed_baselines_do_not(commit, tmp_path):
+    commit()
+    commit("baselines/a/run.json")
+    (tmp_path / "baselines/a/run.json").write_text("changed\n")
+    assert read_source(tmp_path).dirty
+    assert not read_source(tmp_path, ignore="baselines").dirty
+    (tmp_path / "tracked.txt").write_text("two\n")
+    assert read_source(tmp_path, ignore="baselines").dirty
+
+
+def test_a_change_above_the_folder_makes_the_tree_dirty_too(commit, tmp_path):
+    commit()
+    commit("sub/file.txt")
+    (tmp_path / "tracked.txt").write_text("two\n")
+    assert read_source(tmp_path / "sub").dirty
+    assert read_source(tmp_path / "sub", ignore="baselines").dirty
+
+
+def test_a_detached_head_has_no_branch(commit, git, tmp_path):
+    name = commit()
+    git("checkout", "--quiet", "--detach")
+    assert read_source(tmp_path) == Source(commit=name, branch=None)
+
+
+@pytest.mark.parametrize(
+    ("remote", "repository"),
+    [
+        ("https://github.com/owner/name.git", "owner/name"),
+        ("https://github.com/owner/name", "owner/name"),
+        ("https://github.com/owner/name/", "owner/name"),
+        ("git@github.com:owner/name.git", "owner/name"),
+        ("ssh://git@github.com:22/owner/name.git", "owner/name"),
+        ("https://user:secret@example.com/group/owner/na.me.git", "owner/na.me"),
+        ("name", None),
+    ],
+)
+def test_the_repository_is_read_from_the_remote_without_host_or_secret(commit, git, tmp_path, remote, repository):
+    commit()
+    git("remote", "add", "origin", remote)
+    assert read_source(tmp_path).repository == repository
+
+
+def test_a_repository_without_that_remote_has_no_name(commit, git, tmp_path):
+    commit()
+    git("remote", "add", "upstream", "https://github.com/owner/name.git")
+    assert read_source(tmp_path).repository is None

@@ -1,0 +1,413 @@
+import gc
+
+import pytest
+from fakes_meters import ConstantPower, HandClock, Watcher, counter_reset
+
+from energygate.errors import EnergyGateError, InvalidCode, MeasurementInvalid
+from energygate.measure.trials import OpenTrial, Requirement, TrialSeries, TrialSettings, calibrate
+from energygate.meters.base import Domain, Window
+from energygate.meters.group import MeterGroup
+from energygate.model import Work
+
+RESET = "counter_reset: package-0 went backwards."
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def make(clock):
+    """Make a series and its meter: `make(count=3, faults={1: fault})`."""
+
+    def make(*, adaptive=False, faults=None, domains=None, power_w=None, kind="counter", iterations=1, **settings):
+        meter = ConstantPower(clock, faults=faults, domains=domains, power_w=power_w, kind=kind)
+        series = TrialSeries(
+            name="bench",
+            meters=MeterGroup([meter]),
+            settings=TrialSettings(**{"count": 3, "min_time_s": 1.0} | settings),
+            clock=clock,
+            progress=Watcher(),
+            epoch_s=clock.now_s(),
+            adaptive=adaptive,
+            pids=(7,),
+            iterations=iterations,
+        )
+        return series, meter
+
+    return make
+
+
+def drive(series, clock, seconds=2.0):
+    """Measure every trial: each iteration takes that long."""
+    for trial in series:
+        with trial:
+            clock.work(seconds * trial.iterations)
+    return series.trials
+
+
+def test_warm_up_trials_are_measured_and_thrown_away(make, clock):
+    series, meter = make(count=3, warmup=2)
+    trials = drive(series, clock)
+    assert [window.warm_up for window in meter.windows] == [True, True, False, False, False]
+    assert [trial.index for trial in trials] == [0, 1, 2]
+    assert [trial.started_s for trial in trials] == [4.0, 6.0, 8.0]
+    assert {(trial.duration_s, trial.energy_j["package-0"], trial.invalid) for trial in trials} == {(2.0, 100.0, None)}
+    assert series.progress.heard == [
+        ("bench", 1, 2, "warm-up"),
+        ("bench", 2, 2, "warm-up"),
+        ("bench", 1, 3, None),
+        ("bench", 2, 3, None),
+        ("bench", 3, 3, None),
+    ]
+
+
+def test_every_window_names_its_benchmark_and_the_processes_that_work_for_it(make, clock):
+    series, meter = make(count=1, warmup=0)
+    drive(series, clock)
+    assert meter.windows == [Window(benchmark="bench", warm_up=False, pids=(7,))]
+
+
+def test_without_warm_up_the_first_trial_counts(make, clock):
+    series, meter = make(count=2, warmup=0)
+    assert len(drive(series, clock)) == len(meter.windows) == 2
+
+
+def test_a_fault_in_a_warm_up_costs_nothing(make, clock):
+    series, _ = make(count=2, warmup=1, faults={0: counter_reset()})
+    assert [trial.invalid for trial in drive(series, clock)] == [None, None]
+
+
+def test_an_invalid_trial_is_kept_with_its_reason_and_replaced(make, clock):
+    series, _ = make(count=5, warmup=0, max_invalid=0.2, faults={1: counter_reset()})
+    trials = drive(series, clock)
+    assert [trial.invalid for trial in trials] == [None, RESET, None, None, None, None]
+    assert trials[1].energy_j == {}
+    assert series.stopped is None
+    assert series.progress.heard[1] == ("bench", 1, 5, RESET)
+
+
+@pytest.mark.parametrize(("count", "share", "allowed"), [(10, 0.2, 2), (5, 0.2, 1), (3, 0.2, 1), (10, 0.0, 0)])
+def test_more_invalid_trials_than_allowed_end_the_series(make, clock, count, share, allowed):
+    series, _ = make(count=count, warmup=0, max_invalid=share, faults=dict.fromkeys(range(50), counter_reset()))
+    trials = drive(series, clock)
+    assert [trial.invalid for trial in trials] == [RESET] * (allowed + 1)
+
+
+@pytest.mark.parametrize("code", [InvalidCode.GPU_LOST, InvalidCode.REPLAY_EXHAUSTED])
+def test_what_cannot_come_back_ends_the_series_at_once(make, clock, code):
+    series, _ = make(count=10, warmup=0, faults={2: MeasurementInvalid(code, "gone.")})
+    trials = drive(series, clock)
+    assert [trial.invalid for trial in trials] == [None, None, f"{code}: gone."]
+    assert series.stopped == f"{code}: gone."
+
+
+def test_a_trial_that_is_too_short_says_how_often_to_repeat_the_work(make, clock):
+    series, _ = make(count=2, warmup=0, min_time_s=2.0)
+    assert drive(series, clock, seconds=0.5)[0].invalid == (
+        "too_short: 0.5 s, but these meters need 2 s. Repeat the work 5 times inside the window, or lower "
+        "trials.min_time."
+    )
+
+
+def test_a_trial_of_four_fifths_of_the_wanted_time_is_long_enough(make, clock):
+    series, _ = make(count=1, warmup=0, min_time_s=2.0)
+    assert drive(series, clock, seconds=1.6)[0].invalid is None
+    series, _ = make(count=1, warmup=0, min_time_s=2.0)
+    assert drive(series, clock, seconds=1.59)[0].invalid.startswith("too_short: ")
+
+
+def test_a_trial_that_took_no_time_at_all_is_too_short(make, clock):
+    series, _ = make(count=1, warmup=0)
+    assert drive(series, clock, seconds=0.0)[0].invalid.startswith("too_short: 0 s, but these meters need 1 s. ")
+
+
+def test_a_trial_that_the_counter_cannot_resolve_has_too_little_energy(make, clock):
+    coarse = Domain(name="package-0", part="cpu", resolution_j=0.5)
+    series, _ = make(count=1, warmup=0, domains=[coarse])
+    assert drive(series, clock, seconds=2.0)[0].invalid == (
+        "too_little_energy: 100 J, but these meters need 500 J (1000 of their steps). Put more work into the window."
+    )
+
+
+def test_a_replayed_window_need_not_be_long(make, clock):
+    series, _ = make(count=1, warmup=0, kind="replay")
+    assert drive(series, clock, seconds=0.0)[0].invalid is None
+
+
+def test_the_pause_before_each_trial_that_counts_lies_outside_its_window(make, clock):
+    series, _ = make(count=2, warmup=1, cooldown_s=3.0)
+    trials = drive(series, clock)
+    assert clock.slept == [3.0, 3.0]
+    assert [trial.duration_s for trial in trials] == [2.0, 2.0]
+    assert [trial.started_s for trial in trials] == [5.0, 10.0]
+
+
+def test_a_warm_up_that_was_too_short_raises_the_iterations_once_for_all(make, clock):
+    series, _ = make(count=2, warmup=1, adaptive=True, min_time_s=1.0)
+    trials = drive(series, clock, seconds=0.1)
+    assert [trial.iterations for trial in trials] == [11, 11]
+    assert [trial.invalid for trial in trials] == [None, None]
+
+
+def test_a_warm_up_with_too_little_energy_raises_the_iterations_too(make, clock):
+    coarse = Domain(name="package-0", part="cpu", resolution_j=0.5)
+    series, _ = make(count=1, warmup=1, adaptive=True, domains=[coarse])
+    assert [trial.iterations for trial in drive(series, clock, seconds=2.0)] == [6]
+
+
+def test_each_warm_up_measures_with_the_iterations_of_the_one_before(make, clock):
+    series, _ = make(count=1, warmup=2, adaptive=True, min_time_s=1.0)
+    durations = []
+    for trial in series:
+        with trial:
+            clock.work(0.1 * trial.iterations)
+        durations.append(round(trial.duration_s, 6))
+    assert durations == [0.1, 1.1, 1.1]
+
+
+def test_iterations_stay_as_they_are_once_trials_count(make, clock):
+    series, _ = make(count=3, warmup=0, adaptive=True, min_time_s=1.0)
+    assert {trial.iterations for trial in drive(series, clock, seconds=0.9)} == {1}
+
+
+def test_a_warm_up_that_was_long_enough_changes_nothing(make, clock):
+    series, _ = make(count=1, warmup=1, adaptive=True, iterations=4)
+    assert [trial.iterations for trial in drive(series, clock)] == [4]
+
+
+def test_a_warm_up_whose_reading_failed_changes_nothing(make, clock):
+    series, _ = make(count=1, warmup=1, adaptive=True, faults={0: counter_reset()}, min_time_s=2.0)
+    assert [trial.iterations for trial in drive(series, clock, seconds=2.0)] == [1]
+
+
+CPU = Domain(name="package-0", part="cpu", update_interval_s=0.001, resolution_j=6.1e-5)
+GPU = Domain(name="gpu-0", part="gpu", update_interval_s=0.1, resolution_j=1e-3)
+SLOW = Domain(name="dram-0", part="dram", update_interval_s=0.5, resolution_j=0.0)
+
+
+@pytest.mark.parametrize(
+    ("domains", "needed"),
+    [
+        ((), Requirement(duration_s=1.0, energy_j=0.0)),
+        ((CPU,), Requirement(duration_s=1.0, energy_j=0.061)),
+        ((CPU, GPU), Requirement(duration_s=10.0, energy_j=1.0)),
+        ((CPU, SLOW), Requirement(duration_s=50.0, energy_j=0.061)),
+    ],
+)
+def test_the_slowest_and_the_coarsest_domain_say_what_a_trial_needs(domains, needed):
+    found = Requirement.of(domains, TrialSettings())
+    assert (found.duration_s, found.energy_j) == pytest.approx((needed.duration_s, needed.energy_j))
+
+
+def test_an_exception_of_the_workload_makes_its_trial_invalid_and_goes_on_upwards(make, clock):
+    series, _ = make(count=3, warmup=0)
+
+    def fail():
+        for trial in series:
+            with trial:
+                clock.work(2.0)
+                if series.trials:
+                    raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    series.settle()
+    assert [trial.invalid for trial in series.trials] == [None, "work_failed: the workload raised ZeroDivisionError."]
+
+
+def test_an_invalid_measurement_inside_the_window_rejects_the_trial_and_the_series_goes_on(make, clock):
+    series, _ = make(count=2, warmup=0, max_invalid=0.5)
+    for trial in series:
+        with trial:
+            clock.work(2.0)
+            if not series.trials:
+                raise MeasurementInvalid(InvalidCode.WORK_DIFFERS, "another answer.")
+    assert [trial.invalid for trial in series.trials] == ["work_differs: another answer.", None, None]
+
+
+def test_a_trial_that_is_never_measured_is_a_misuse_with_its_fix(make):
+    series, _ = make(warmup=0)
+    with pytest.raises(EnergyGateError) as misused:
+        list(series)
+    assert str(misused.value) == (
+        "bench: a trial was taken from trials() and never measured. Write `for trial in energy.trials():` and inside "
+        "it `with trial:` around the work."
+    )
+
+
+def test_a_trial_that_is_entered_twice_is_a_misuse(make, clock):
+    series, _ = make(warmup=0)
+    trial = next(iter(series))
+    with trial:
+        clock.work(1.0)
+    with pytest.raises(EnergyGateError) as misused, trial:
+        pass
+    assert str(misused.value) == "This trial was entered before. Enter each trial of `trials()` once."
+
+
+def test_counts_may_be_added_until_the_next_trial_begins(make, clock):
+    series, _ = make(count=2, warmup=1)
+    for trial in series:
+        with trial:
+            clock.work(2.0)
+            trial.add(requests=1)
+        trial.add(requests=2, output_tokens=30)
+    assert [trial.work for trial in series.trials] == [Work(requests=3, output_tokens=30)] * 2
+
+
+def test_settling_twice_records_once(make, clock):
+    series, _ = make(count=2, warmup=0)
+    drive(series, clock)
+    series.settle()
+    series.settle()
+    assert len(series.trials) == 2
+
+
+def test_what_an_interrupted_series_finished_is_kept(make, clock):
+    series, _ = make(count=5, warmup=0)
+
+    def interrupted():
+        for number, trial in enumerate(series):
+            with trial:
+                clock.work(2.0)
+                if number == 2:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    series.settle()
+    assert [trial.invalid for trial in series.trials] == [
+        None,
+        None,
+        "work_failed: the workload raised KeyboardInterrupt.",
+    ]
+
+
+def open_trial(clock, **more):
+    meter = ConstantPower(clock)
+    return OpenTrial(meters=MeterGroup([meter]), window=Window(), clock=clock, **more), meter
+
+
+def test_queued_work_is_waited_for_before_both_readings(clock):
+    trial, meter = open_trial(clock, sync=lambda: meter.events.append("sync"))
+    with trial:
+        meter.events.append("work")
+    assert meter.events == ["sync", "begin", "work", "sync", "end"]
+
+
+def test_work_that_raised_is_not_waited_for(clock):
+    trial, meter = open_trial(clock, sync=lambda: meter.events.append("sync"))
+    with pytest.raises(ValueError, match="^broken$"), trial:
+        raise ValueError("broken")
+    assert meter.events == ["sync", "begin", "end"]
+
+
+def test_garbage_is_collected_before_the_window_so_that_it_is_not_charged_to_it(clock):
+    collected = []
+    gc.callbacks.append(lambda phase, _: collected.append((phase, len(meter.events))))
+    try:
+        trial, meter = open_trial(clock)
+        with trial:
+            pass
+    finally:
+        gc.callbacks.pop()
+    assert ("stop", 0) in collected
+
+
+def test_a_trial_gives_joules_by_domain_and_per_unit_of_work(clock):
+    trial, _ = open_trial(clock)
+    with trial:
+        clock.work(2.0)
+        trial.add(requests=4, output_tokens=50)
+    assert (trial.energy_j, trial.total_j) == ({"package-0": 100.0}, 100.0)
+    assert (trial.j_per_request, trial.j_per_output_token) == (25.0, 2.0)
+
+
+def test_joules_per_work_that_nobody_counted_are_unknown(clock):
+    trial, _ = open_trial(clock)
+    with trial:
+        clock.work(2.0)
+    assert (trial.j_per_request, trial.j_per_output_token) == (None, None)
+
+
+def test_a_trial_that_is_not_over_has_no_energy(clock):
+    trial, _ = open_trial(clock)
+    with trial, pytest.raises(EnergyGateError) as early:
+        _ = trial.energy_j
+    assert str(early.value) == "This trial is not over yet. Read its energy after the `with` block."
+
+
+def test_a_trial_without_a_valid_reading_has_no_energy(clock):
+    trial = OpenTrial(
+        meters=MeterGroup([ConstantPower(clock, faults={0: counter_reset()})]), window=Window(), clock=clock
+    )
+    with trial:
+        pass
+    with pytest.raises(MeasurementInvalid) as invalid:
+        _ = trial.total_j
+    assert str(invalid.value) == RESET
+
+
+def test_the_first_reason_to_reject_a_trial_is_kept(clock):
+    trial, _ = open_trial(clock)
+    with trial:
+        clock.work(1.0)
+    trial.reject(counter_reset())
+    trial.reject(MeasurementInvalid(InvalidCode.WORK_DIFFERS, "too late."))
+    assert str(trial.fault) == RESET
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (
+            {"request": 1},
+            "unknown count 'request': one of requests, input_tokens, output_tokens, cached_input_tokens, "
+            "reasoning_tokens",
+        ),
+        ({"requests": -1}, "requests must be a whole number from 0, not -1"),
+        ({"requests": 1.5}, "requests must be a whole number from 0, not 1.5"),
+        ({"requests": True}, "requests must be a whole number from 0, not True"),
+    ],
+)
+def test_a_count_that_is_none_is_refused(clock, counts, message):
+    trial, _ = open_trial(clock)
+    with pytest.raises(TypeError) as wrong:
+        trial.add(**counts)
+    assert str(wrong.value) == message
+
+
+def test_usage_of_several_answers_adds_up_with_one_request_each(clock):
+    trial, _ = open_trial(clock)
+    with trial:
+        clock.work(2.0)
+        for _ in range(2):
+            trial.add_usage({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})
+    assert trial.finish(index=0, epoch_s=0.0).work == Work(requests=2, input_tokens=20, output_tokens=10)
+
+
+@pytest.mark.parametrize(
+    ("each_s", "wanted_s", "repeats"),
+    [
+        (0.0, 0.0, 1),  # nothing is wanted
+        (2.0, 1.0, 1),  # long enough as it is
+        (0.5, 1.0, 3),  # 1.1 x 1.0 / 0.5
+        (1 / 128, 1.0, 141),  # found with 8 at once, which take 62.5 ms
+        (1 / 64, 1 / 32, 2),  # a short trial is reached by doubling alone
+    ],
+)
+def test_calibration_doubles_until_the_clock_can_tell_and_then_reckons(clock, each_s, wanted_s, repeats):
+    assert calibrate(lambda times: clock.work(each_s * times), wanted_s=wanted_s, clock=clock) == repeats
+
+
+def test_calibration_tries_as_seldom_as_it_can(clock):
+    tried = []
+
+    def run(times):
+        tried.append(times)
+        clock.work(times / 128)
+
+    calibrate(run, wanted_s=1.0, clock=clock)
+    assert tried == [1, 2, 4, 8]

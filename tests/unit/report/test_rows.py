@@ -1,0 +1,181 @@
+import pytest
+from fakes import a_meter, a_report, a_row
+
+from energygate.model import Metric, Outcome, TrialCounts
+from energygate.report import rows
+
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+
+
+def test_every_outcome_has_a_sign_and_words():
+    assert set(rows.SIGNS) == set(rows.WORDS) == set(Outcome)
+    assert rows.WORDS[Outcome.OVER_LIMIT] == "over limit"
+
+
+def test_joules_per_token_stand_beside_the_row_that_decides():
+    deciding = a_row(metric=Metric.J_PER_REQUEST)
+    beside = a_row(metric=Metric.J_PER_OUTPUT_TOKEN)
+    other = a_row(benchmark="other")
+    assert list(rows.lines(a_report(deciding, beside, other))) == [
+        rows.Line(row=deciding, per_token=beside),
+        rows.Line(row=other),
+    ]
+
+
+def test_a_limit_has_a_line_of_its_own_whatever_its_metric():
+    deciding = a_row(metric=Metric.J_PER_REQUEST)
+    limit = a_row(metric=Metric.J_PER_OUTPUT_TOKEN, how="limit")
+    assert list(rows.lines(a_report(deciding, limit))) == [rows.Line(row=deciding), rows.Line(row=limit)]
+
+
+def test_a_value_carries_its_unit_and_says_that_it_is_an_estimate():
+    row = a_row(metric=Metric.J_PER_REQUEST, estimated=True)
+    assert rows.typical(3.4149, row) == "3.41 J/request (estimate)"
+    assert rows.typical(3.4149, a_row(metric=Metric.J_PER_OUTPUT_TOKEN)) == "3.41 J/token"
+
+
+def test_a_limit_is_no_estimate_though_what_was_measured_is():
+    row = a_row(how="limit", base=5.0, head=6.0, estimated=True)
+    assert (rows.typical(row.base, row), rows.typical(row.head, row)) == ("5.00 J", "6.00 J (estimate)")
+
+
+def test_what_is_unknown_is_a_dash_and_never_zero():
+    row = a_row(base=None, head=None, ratio=None, ratio_low=None, ratio_high=None, p_adjusted=None)
+    assert rows.typical(row.base, row) == rows.change(row) == rows.p_adjusted(row) == DASH
+    assert rows.interval(row) == rows.change_with_interval(row) == rows.sides(row) == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, f"+1.0 % (90 % CI {MINUS}1.0 \N{HORIZONTAL ELLIPSIS} +3.0)"),
+        ({"ratio_low": None}, "+1.0 %"),
+        (
+            {"how": "limit", "ratio": 0.9, "ratio_low": 0.85, "ratio_high": 0.95},
+            f"{MINUS}10.0 % against the limit (90 % CI {MINUS}15.0 \N{HORIZONTAL ELLIPSIS} {MINUS}5.0)",
+        ),
+    ],
+)
+def test_a_change_has_a_sign_and_an_interval(more, text):
+    assert rows.change_with_interval(a_row(**more)) == text
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"trials": TrialCounts(head=10), "sessions": 4}, "10 trials, 4 sessions"),
+        ({"trials": TrialCounts(head=1), "sessions": 1}, "1 trial, 1 session"),
+        ({"trials": TrialCounts(head=10), "sessions": 0}, "10 trials"),
+        ({"trials": TrialCounts(head=10), "blocks": 12}, "12 blocks"),
+    ],
+)
+def test_the_amount_of_evidence_is_told_in_trials_and_sessions(more, text):
+    assert rows.size(a_row(**more)) == text
+
+
+def test_evidence_ends_with_the_adjusted_p_value_where_there_is_one():
+    row = a_row(trials=TrialCounts(head=10), p_adjusted=0.0004)
+    assert rows.evidence(row) == "10 trials, 4 sessions, adjusted p < 0.001"
+    assert rows.evidence(a_row(trials=TrialCounts(head=10), p_adjusted=None)) == "10 trials, 4 sessions"
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, "100 \N{RIGHTWARDS ARROW} 101 J"),
+        ({"estimated": True}, "100 \N{RIGHTWARDS ARROW} 101 J (estimate)"),
+        ({"base": None}, "101 J"),
+        ({"how": "limit"}, "101 J, limit 100 J"),
+    ],
+)
+def test_both_sides_are_shown_in_one_unit(more, text):
+    assert rows.sides(a_row(**more)) == text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "headline"),
+    [
+        (Outcome.OVER_LIMIT, "over the limit. {} uses 101 J, the limit is 100 J"),
+        (Outcome.REGRESSED, "regressed. {} uses +1.0 % joules"),
+        (Outcome.INVALID, "nothing valid was measured"),
+        (Outcome.MISSING, "missing. {} was not measured"),
+        (Outcome.SUSPECT, "suspect. {} may use +1.0 % joules, which is not proven"),
+        (Outcome.INCONCLUSIVE, "inconclusive. {} could not be judged"),
+        (Outcome.INCOMPARABLE, "incomparable. {} could not be judged"),
+        (Outcome.NO_BASELINE, "no baseline. {} could not be judged"),
+        (Outcome.IMPROVED, "no regression found"),
+        (Outcome.PASS, "no regression found"),
+    ],
+)
+def test_the_headline_is_the_worst_that_was_found(outcome, headline):
+    assert rows.headline(a_report(a_row(outcome=outcome))) == headline
+
+
+def test_the_headline_names_the_metric_in_words():
+    row = a_row(outcome=Outcome.REGRESSED, metric=Metric.J_PER_OUTPUT_TOKEN, ratio=1.125)
+    assert rows.headline(a_report(row)) == "regressed. {} uses +12.5 % joules per output token"
+
+
+def test_one_invalid_benchmark_among_others_is_not_nothing():
+    report = a_report(a_row(outcome=Outcome.INVALID), a_row(benchmark="b"))
+    assert rows.headline(report) == "invalid. {} could not be judged"
+
+
+def test_a_report_without_a_row_measured_nothing():
+    report = a_report(exit_code=5, verdict="failed")
+    assert rows.headline(report) == "nothing was measured"
+    assert rows.closing_line(report) == "energy: FAILED, nothing was measured"
+
+
+def test_the_tally_counts_benchmarks_worst_first_and_each_once():
+    report = a_report(
+        a_row(outcome=Outcome.REGRESSED, metric=Metric.J_PER_REQUEST),
+        a_row(outcome=Outcome.REGRESSED, metric=Metric.J_PER_OUTPUT_TOKEN),
+        a_row(benchmark="b"),
+        a_row(benchmark="c"),
+    )
+    assert rows.tally(report) == "1 regressed \N{MIDDLE DOT} 2 pass"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict", "line"),
+    [
+        ([Outcome.REGRESSED, Outcome.PASS], "failed", "FAILED, 1 of 2 benchmarks regressed"),
+        (
+            [Outcome.OVER_LIMIT, Outcome.REGRESSED, Outcome.REGRESSED, Outcome.PASS],
+            "failed",
+            "FAILED, 1 of 4 benchmarks over limit, 2 of 4 benchmarks regressed",
+        ),
+        ([Outcome.INVALID], "failed", "FAILED, 1 of 1 benchmark invalid"),
+        ([Outcome.PASS], "passed", "PASSED, 1 of 1 benchmark within budget (default 5 %)"),
+        (
+            [Outcome.IMPROVED, Outcome.PASS],
+            "passed",
+            "PASSED, 2 of 2 benchmarks within budget (default 5 %), 1 improved",
+        ),
+        (
+            [Outcome.SUSPECT, Outcome.NO_BASELINE, Outcome.PASS],
+            "inconclusive",
+            "INCONCLUSIVE, 3 benchmarks: 1 suspect, 1 no baseline, 1 pass",
+        ),
+        ([Outcome.NO_BASELINE], "inconclusive", "INCONCLUSIVE, 1 benchmark: 1 no baseline"),
+    ],
+)
+def test_the_closing_line_states_the_verdict_in_words(outcomes, verdict, line):
+    found = [a_row(outcome=outcome, benchmark=str(number)) for number, outcome in enumerate(outcomes)]
+    assert rows.closing_line(a_report(*found, verdict=verdict)) == f"energy: {line}"
+
+
+def test_numbers_are_measured_estimated_replayed_or_integrated_as_their_meter_says():
+    meters = (
+        a_meter(domains=("package-0", "dram-0")),
+        a_meter(name="nvml", kind="integrated", domains=("gpu-0",)),
+        a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),
+        a_meter(name="replay", kind="replay"),
+    )
+    assert rows.provenance(meters) == (
+        "measured by rapl (package-0, dram-0), integrated by nvml (gpu-0), estimated by estimate (cpu-estimate), "
+        "replayed by replay (package-0)"
+    )
+    assert rows.provenance(()) == "nothing measured"

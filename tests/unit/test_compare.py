@@ -1,0 +1,336 @@
+import math
+
+import pytest
+from fakes import (
+    NAME,
+    a_baseline,
+    a_benchmark,
+    a_machine,
+    a_run,
+    a_trial,
+    an_acceptance,
+    some_trials,
+)
+
+from energygate.compare import Obstacle, Window, compare, hard_key_differences, soft_key_differences, too_few
+from energygate.model import Baseline, Metric, Outcome, TrialCounts
+
+
+def compared(head, baseline, *, window=None, limits=None, **run):
+    """Compare one benchmark; `run` goes to the head's run."""
+    (comparison,) = compare(a_run(head, day=99, **run), baseline, window=window or Window(), limits=limits or {})
+    return comparison
+
+
+def steady(energy_j, **more):
+    return a_benchmark(trials=some_trials([energy_j] * 5), **more)
+
+
+def stored(*runs):
+    return Baseline(runs=runs)
+
+
+def base_of(comparison):
+    return round(comparison.primary.base, 6)
+
+
+def test_a_benchmark_is_compared_with_the_geometric_mean_of_its_sessions():
+    found = compared(steady(110), a_baseline(steady(80), steady(125)))
+    assert found.obstacle is None
+    assert (found.primary.metric, found.sessions) == (Metric.ENERGY_J, 2)
+    assert (found.primary.head, found.primary.base) == pytest.approx((110, 100), rel=1e-12)
+    assert found.primary.estimate.log_ratio == pytest.approx(math.log(1.1), rel=1e-12)
+    assert found.between == pytest.approx(2 * math.log(1.25) ** 2, rel=1e-12)
+    assert found.trials == TrialCounts(base=10, head=5, invalid=0)
+
+
+def test_one_session_has_no_spread():
+    assert compared(steady(100), a_baseline(steady(90))).between == 0
+
+
+def test_the_window_holds_the_newest_sessions_only():
+    energies_j = (1, 2, 3, 4, 5)
+    found = compared(steady(100), a_baseline(*map(steady, energies_j)), window=Window(sessions=2))
+    assert (found.sessions, base_of(found)) == (2, round(math.sqrt(2), 6))
+
+
+def test_ten_sessions_are_the_widest_window_unless_told_otherwise():
+    assert compared(steady(100), a_baseline(*[steady(90)] * 12)).sessions == 10
+
+
+def test_a_dirty_tree_is_no_session_and_takes_no_place_in_the_window():
+    runs = (a_run(steady(1), day=3, dirty=True), a_run(steady(2), day=2), a_run(steady(2), day=1))
+    found = compared(steady(100), stored(*runs), window=Window(sessions=2))
+    assert (found.sessions, base_of(found)) == (2, 2)
+
+
+def test_a_stored_run_with_four_valid_trials_is_no_session():
+    four = a_benchmark(trials=[*some_trials([1] * 4), a_trial(index=4, energy_j=0), *some_trials([1], invalid="x: y")])
+    found = compared(steady(100), a_baseline(four, steady(90)))
+    assert (found.sessions, base_of(found)) == (1, 90)
+
+
+def test_an_accepted_increase_cuts_the_window_at_the_run_that_accepts_it():
+    runs = (
+        a_run(steady(100), day=4),
+        a_run(steady(100), day=3, accepts=(an_acceptance(),)),
+        a_run(steady(50), day=2),
+        a_run(steady(50), day=1, accepts=(an_acceptance(),)),
+    )
+    found = compared(steady(100), stored(*runs))
+    assert (found.sessions, base_of(found)) == (2, 100)
+
+
+def test_the_acceptance_of_another_benchmark_cuts_nothing():
+    accepts = (an_acceptance(benchmark="other"),)
+    found = compared(steady(100), stored(a_run(steady(90), day=2, accepts=accepts), a_run(steady(90), day=1)))
+    assert found.sessions == 2
+
+
+@pytest.mark.parametrize(
+    "accepting",
+    [
+        pytest.param(a_run(steady(100), day=2, dirty=True, accepts=(an_acceptance(),)), id="dirty"),
+        pytest.param(a_run(a_benchmark(trials=()), day=2, accepts=(an_acceptance(),)), id="without a valid trial"),
+    ],
+)
+def test_an_accepting_run_that_is_no_session_still_cuts_the_window(accepting):
+    found = compared(steady(100), stored(accepting, a_run(steady(50), day=1)))
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.NO_BASELINE,
+        reason="none of the 1 stored runs has 5 valid trials of it, at a clean commit. Record new ones.",
+    )
+
+
+def test_an_accepting_run_with_other_work_still_cuts_the_window():
+    accepting = a_run(steady(100, workload="b" * 64), day=2, accepts=(an_acceptance(),))
+    found = compared(steady(100), stored(accepting, a_run(steady(50), day=1)))
+    assert found.obstacle.outcome is Outcome.INCOMPARABLE
+
+
+def test_sessions_with_other_work_do_not_count():
+    found = compared(steady(100), a_baseline(steady(50, workload="b" * 64), steady(90)))
+    assert (found.sessions, base_of(found)) == (1, 90)
+
+
+def test_a_changed_workload_is_incomparable():
+    found = compared(steady(100), a_baseline(steady(100, workload="b" * 64)))
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.INCOMPARABLE,
+        reason="the workload was changed since the stored runs, so they did other work. Record new ones.",
+    )
+    assert (found.primary.base, found.primary.estimate, found.sessions) == (None, None, 0)
+
+
+def test_another_machine_is_incomparable_and_every_key_that_differs_is_named():
+    machine = a_machine(hard={"governor": "powersave", "rapl": {"domains": ["package-0"]}, "smt": True})
+    elsewhere = a_machine(
+        fingerprint="ffffffffffff", hard={"governor": "performance", "rapl": {"domains": ["dram-0"]}, "tdp_w": 225}
+    )
+    unrelated = a_run(a_benchmark(name="other"), machine=a_machine(fingerprint="eeeeeeeeeeee"))
+    baseline = Baseline(others=(unrelated, a_run(steady(100), machine=elsewhere)))
+    found = compared(steady(100), baseline, machine=machine)
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.INCOMPARABLE,
+        reason="it was recorded on a different machine or set-up (governor: performance → powersave; "
+        "rapl.domains: ['dram-0'] → ['package-0']; smt: None → True; tdp_w: 225 → None). Record it on this one.",
+    )
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        pytest.param(Baseline(), id="no run at all"),
+        pytest.param(a_baseline(a_benchmark(name="other")), id="other benchmarks"),
+        pytest.param(Baseline(others=(a_run(a_benchmark(name="other")),)), id="other benchmarks elsewhere"),
+    ],
+)
+def test_a_benchmark_without_a_baseline_is_told_so(baseline):
+    assert compared(steady(100), baseline).obstacle == Obstacle(
+        outcome=Outcome.NO_BASELINE, reason="no stored run has it yet. Record one on the main branch."
+    )
+
+
+def test_stored_runs_that_are_unfit_are_no_baseline():
+    few = a_benchmark(trials=some_trials([100] * 4))
+    found = compared(steady(100), stored(a_run(steady(100), day=2, dirty=True), a_run(few, day=1)))
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.NO_BASELINE,
+        reason="none of the 2 stored runs has 5 valid trials of it, at a clean commit. Record new ones.",
+    )
+
+
+def test_joules_per_request_need_sessions_that_counted_requests():
+    counted = a_benchmark(trials=some_trials(requests=10))
+    uncounted = a_baseline(a_benchmark())
+    assert compared(counted, uncounted).obstacle == Obstacle(
+        outcome=Outcome.NO_BASELINE,
+        reason=(
+            "none of the 1 stored runs has 5 valid trials of it that count requests, at a clean commit. "
+            "Record new ones."
+        ),
+    )
+    assert compared(counted, a_baseline(a_benchmark(), counted)).sessions == 1
+    assert compared(a_benchmark(), a_baseline(counted)).sessions == 1
+
+
+def test_four_valid_trials_are_too_few_and_still_show_the_ratio():
+    found = compared(a_benchmark(trials=some_trials([110] * 4)), a_baseline(steady(100)))
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.INCONCLUSIVE,
+        reason="4 of 5 valid trials: too few for an interval. Raise trials.count.",
+    )
+    assert (found.primary.head, found.primary.base) == pytest.approx((110, 100), rel=1e-12)
+    assert found.primary.estimate is None
+    assert too_few(5) is None
+
+
+def test_a_single_trial_has_a_ratio_and_no_interval():
+    found = compared(a_benchmark(trials=some_trials([110])), a_baseline(steady(100)))
+    assert found.obstacle.reason == "1 of 5 valid trials: too few for an interval. Raise trials.count."
+    assert (found.primary.head, found.primary.estimate) == (pytest.approx(110), None)
+
+
+def test_a_benchmark_that_failed_is_invalid_with_its_own_reason():
+    found = compared(steady(100, invalid="the server did not start."), Baseline())
+    assert found.obstacle == Obstacle(outcome=Outcome.INVALID, reason="the server did not start.")
+
+
+def test_a_benchmark_without_a_trial_is_invalid():
+    found = compared(a_benchmark(trials=()), a_baseline(steady(100)))
+    assert found.obstacle == Obstacle(outcome=Outcome.INVALID, reason="it measured no trial.")
+    assert found.primary is None
+
+
+def mixed(*, valid, invalid, sentence="read_error: the counter vanished."):
+    return a_benchmark(trials=[*some_trials([100] * valid), *some_trials([100] * invalid, invalid=sentence)])
+
+
+@pytest.mark.parametrize(
+    ("valid", "invalid", "max_invalid", "outcome"),
+    [
+        (8, 2, 0.2, None),
+        (7, 3, 0.2, Outcome.INVALID),
+        (71, 29, 0.29, None),
+        (70, 30, 0.29, Outcome.INVALID),
+        (10, 0, 0.0, None),
+        (9, 1, 0.0, Outcome.INVALID),
+    ],
+)
+def test_more_invalid_trials_than_allowed_make_the_benchmark_invalid(valid, invalid, max_invalid, outcome):
+    head = mixed(valid=valid, invalid=invalid)
+    found = compared(head, a_baseline(steady(100)), window=Window(max_invalid=max_invalid))
+    assert (found.obstacle and found.obstacle.outcome) == outcome
+    assert found.trials == TrialCounts(base=5, head=valid, invalid=invalid)
+
+
+def test_the_commonest_reason_is_given():
+    reasons = ["suspended: 3 s asleep.", "read_error: first.", "read_error: second."]
+    trials = [*some_trials(), *(a_trial(index=9, invalid=reason) for reason in reasons)]
+    assert compared(a_benchmark(trials=trials), Baseline()).obstacle == Obstacle(
+        outcome=Outcome.INVALID, reason="3 of 8 trials are invalid. read_error: first."
+    )
+
+
+@pytest.mark.parametrize(
+    ("trial", "fault"),
+    [
+        (a_trial(energy_j=0), "0 J is not the energy of any work."),
+        (a_trial(energy_j={}), "0 J is not the energy of any work."),
+        (a_trial(energy_j=math.nan), "nan J is not the energy of any work."),
+        (a_trial(energy_j=math.inf), "inf J is not the energy of any work."),
+        (a_trial(energy_j=-1.5), "-1.5 J is not the energy of any work."),
+        (a_trial(energy_j={"package-0": 1e308, "dram-0": 1e308}), "inf J is not the energy of any work."),
+    ],
+    ids=["zero", "no domain", "NaN", "infinite", "negative", "a sum beyond the largest float"],
+)
+def test_a_trial_whose_energy_has_no_log_is_counted_as_invalid_with_its_value(trial, fault):
+    found = compared(a_benchmark(trials=[*some_trials(), trial]), a_baseline(steady(100)))
+    assert (found.obstacle, found.trials) == (None, TrialCounts(base=5, head=5, invalid=1))
+    assert found.notes == (f"trial 0 does not count: {fault}",)
+    assert compared(a_benchmark(trials=[trial]), Baseline()).obstacle.reason == f"1 of 1 trials are invalid. {fault}"
+
+
+def test_trials_that_served_no_request_have_no_energy_per_request():
+    found = compared(a_benchmark(trials=some_trials(requests=0)), Baseline())
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.INVALID, reason="5 of 5 trials are invalid. 0 requests were counted."
+    )
+
+
+def test_energy_and_duration_are_compared_per_iteration():
+    head = a_benchmark(trials=some_trials([300.0] * 5, iterations=3))
+    found = compared(head, a_baseline(steady(100)))
+    assert (found.primary.head, found.primary.base) == pytest.approx((100, 100), rel=1e-12)
+    assert found.domains == pytest.approx({"package-0": 1.0}, rel=1e-12)
+
+
+def test_domains_are_compared_per_request_where_both_sides_have_them():
+    head = a_benchmark(trials=some_trials([{"package-0": 60.0, "gpu-0": 9.0}] * 5, requests=6))
+    found = compared(head, a_baseline(a_benchmark(trials=some_trials([{"package-0": 50.0}] * 5, requests=10))))
+    assert found.domains == pytest.approx({"package-0": 2.0}, rel=1e-12)
+
+
+def test_joules_per_token_and_work_are_compared_where_all_trials_count_them():
+    tokens = {"requests": 10, "input_tokens": 100, "cached_input_tokens": 50}
+    base = a_benchmark(trials=some_trials([100.0] * 5, **tokens, output_tokens=200))
+    found = compared(a_benchmark(trials=some_trials([90.0] * 5, **tokens, output_tokens=100)), a_baseline(base))
+    assert (found.per_token.head, found.per_token.base) == pytest.approx((0.9, 0.5), rel=1e-12)
+    expected = {"input_tokens": 1.0, "output_tokens": 0.5, "cached_input_tokens": 1.0}
+    assert found.work == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_count_that_one_trial_lacks_is_not_imputed():
+    trials = [*some_trials(requests=10, output_tokens=20), a_trial(index=5, requests=10)]
+    found = compared(a_benchmark(trials=trials), a_baseline(a_benchmark(trials=some_trials(requests=10))))
+    assert (found.per_token, found.work) == (None, {})
+    assert found.obstacle is None
+
+
+def test_trials_without_any_answer_lower_the_work_per_request():
+    base = a_benchmark(trials=some_trials(requests=10, output_tokens=20))
+    trials = [*some_trials(requests=10, output_tokens=20), *some_trials(requests=10, output_tokens=0)]
+    found = compared(a_benchmark(trials=trials), a_baseline(base))
+    assert (found.per_token, found.work) == (None, {"output_tokens": 0.5})
+
+
+def test_work_that_the_baseline_never_did_has_no_ratio():
+    base = a_benchmark(trials=some_trials(requests=10, cached_input_tokens=0))
+    head = a_benchmark(trials=some_trials(requests=10, cached_input_tokens=5))
+    assert compared(head, a_baseline(base)).work == {}
+
+
+def test_a_changed_label_is_noted_after_the_notes_of_the_benchmark():
+    head = steady(100, labels={"model": "small", "quant": "q4"}, notes=("2 outliers",))
+    found = compared(head, a_baseline(steady(100, labels={"model": "large"}), steady(100)))
+    assert found.notes == ("2 outliers", "model: large → small", "quant: None → q4")
+
+
+def test_a_limit_is_checked_without_a_baseline():
+    limits = {NAME: {Metric.ENERGY_J: 50.0, Metric.DURATION_S: 2.0, Metric.J_PER_OUTPUT_TOKEN: 1.0}}
+    head = a_benchmark(trials=some_trials([90.0, 100.0, 100.0, 100.0, 115.0], duration_s=4.0))
+    energy, duration = compared(head, Baseline(), limits=limits).limits
+    assert (energy.metric, energy.limit, energy.mean) == (Metric.ENERGY_J, 50.0, pytest.approx(101, rel=1e-12))
+    assert energy.head == pytest.approx((90 * 100**3 * 115) ** 0.2, rel=1e-12)
+    assert energy.estimate.log_ratio == pytest.approx(math.log(energy.head / 50), rel=1e-12)
+    assert (duration.metric, duration.head) == (Metric.DURATION_S, pytest.approx(4, rel=1e-12))
+
+
+def test_a_limit_of_too_few_trials_or_of_another_benchmark_is_not_checked():
+    few = a_benchmark(trials=some_trials([100] * 4))
+    assert compared(few, Baseline(), limits={NAME: {Metric.ENERGY_J: 50.0}}).limits == ()
+    assert compared(steady(100), Baseline(), limits={"other": {Metric.ENERGY_J: 50.0}}).limits == ()
+
+
+def test_benchmarks_are_compared_in_the_order_of_the_head():
+    names = ["b", "a", "c"]
+    heads = [a_benchmark(name=name, trials=some_trials([100.0] * n)) for name, n in zip(names, (5, 9, 5), strict=True)]
+    found = compare(a_run(*heads), a_baseline(heads), window=Window(), limits={})
+    assert [each.benchmark.name for each in found] == names
+    assert [each.trials.head for each in found] == [5, 9, 5]
+
+
+def test_machine_keys_that_differ_are_named_before_and_after():
+    old, new = a_machine(soft={"kernel": "6.8", "host": "a"}), a_machine(soft={"kernel": "6.9", "host": "a"})
+    assert soft_key_differences(new, old) == ("kernel: 6.8 → 6.9",)
+    assert hard_key_differences(new, old) == ()

@@ -1,0 +1,437 @@
+from pathlib import Path
+
+import pytest
+
+from energygate.config import (
+    Mode,
+    ReportTarget,
+    load_settings,
+    marker_keys,
+    read_config,
+    read_config_suites,
+    read_suites,
+)
+from energygate.config_keys import MarkerKeys
+from energygate.errors import ConfigError
+from energygate.measure.trials import TrialSettings
+from energygate.meters.estimate import EstimateConstants
+from energygate.model import Metric, Outcome
+from energygate.policy import Policy, Rules
+from energygate.workloads.suites import TrialOverrides
+
+COMMAND = "{name: one, kind: command, command: [./bench]}"
+TOP = "version, meters, sysfs, estimate, allow_estimates, baselines, trials, gate, limits, overrides, suites"
+GATE = (
+    "budget, min_effect, false_alarms, adjust, fail_on, confidence, power, session_sd, session_sd_weight, window, "
+    "min_sessions, work_tolerance, screen"
+)
+LIMITS = "energy_j, j_per_output_token, j_per_request, j_per_total_token"
+FAIL_ON = "incomparable, inconclusive, invalid, missing, no_baseline, over_limit, regressed, suspect"
+CHOOSE = (
+    "an increase must be able to pass before it can fail. Choose 0 % < min_effect \N{LESS-THAN OR EQUAL TO} budget "
+    "\N{LESS-THAN OR EQUAL TO} 100 %."
+)
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load settings from a file's text, options and an environment: `load("trials: {count: 3}", trials="5")`."""
+
+    def load(text=None, *, environ=None, here=tmp_path, prefix="--", **options):
+        if text is not None:
+            (tmp_path / "energygate.yml").write_text(f"version: 1\n{text}")
+        spelt = {name.replace("_", "-"): value for name, value in options.items()}
+        return load_settings(spelt, prefix=prefix, environ=environ or {}, folder=tmp_path, here=here)
+
+    return load
+
+
+def test_without_a_file_every_setting_has_its_documented_default(load, tmp_path):
+    settings = load()
+    assert settings.folder == tmp_path
+    assert (settings.mode, settings.meters, settings.sysfs) == (Mode.GATE, ("auto",), Path("/sys"))
+    assert settings.estimate == EstimateConstants(watts_per_core=5.0, base_w=0.0)
+    assert (settings.allow_estimates, settings.baselines) == (False, str(tmp_path / "baselines"))
+    assert settings.trials == TrialSettings(
+        count=10, warmup=1, min_time_s=1.0, min_time_gpu_s=10.0, cooldown_s=0.0, max_invalid=0.2
+    )
+    assert settings.policy == Policy(budget=0.05, min_effect=0.02, false_alarms=0.05, adjust="bh")
+    assert settings.policy.fail_on == (Outcome.REGRESSED, Outcome.OVER_LIMIT, Outcome.INVALID)
+    assert (settings.limits, settings.overrides, settings.suites) == ({}, {}, ())
+    assert (settings.save, settings.reports) == (None, ())
+
+
+def test_every_key_of_the_file_is_read(load, tmp_path):
+    settings = load(
+        """
+meters: [rapl, nvml]
+sysfs: /host/sys
+estimate: {watts_per_core: 8, base_w: 20}
+allow_estimates: true
+baselines: kept/here
+trials: {count: 20, warmup: 2, min_time: 3, min_time_gpu: 12, cooldown: 1.5, max_invalid: 10%}
+gate:
+  budget: 4%
+  min_effect: 1.5%
+  false_alarms: 1%
+  adjust: holm
+  fail_on: [inconclusive]
+  confidence: 90%
+  power: 80%
+  session_sd: 2%
+  session_sd_weight: 4
+  window: 5
+  min_sessions: 4
+  work_tolerance: 0%
+  screen: {p: 0.1, effect: 3%}
+limits: {"a::*": {j_per_request: 12}}
+overrides: {"b::*": {budget: 10%, min_effect: 3%, trials: 20, limit: {energy_j: 5}}}
+suites:
+  - {name: one, kind: command, command: [./bench]}
+"""
+    )
+    assert settings.meters == ("rapl", "nvml")
+    assert settings.sysfs == Path("/host/sys")
+    assert settings.estimate == EstimateConstants(watts_per_core=8, base_w=20)
+    assert settings.baselines == str(tmp_path / "kept/here")
+    assert settings.trials == TrialSettings(
+        count=20, warmup=2, min_time_s=3, min_time_gpu_s=12, cooldown_s=1.5, max_invalid=0.1
+    )
+    assert settings.policy == Policy(
+        budget=0.04,
+        min_effect=0.015,
+        false_alarms=0.01,
+        adjust="holm",
+        fail_on=(Outcome.INCONCLUSIVE,),
+        allow_estimates=True,
+        confidence=0.9,
+        power=0.8,
+        session_sd=0.02,
+        session_sd_weight=4,
+        window=5,
+        min_sessions=4,
+        max_invalid=0.1,
+        work_tolerance=0.0,
+        screen_p=0.1,
+        screen_effect=0.03,
+    )
+    assert settings.rules_for("a::x").limits == {Metric.J_PER_REQUEST: 12}
+    assert settings.rules_for("b::x") == Rules(budget=0.1, min_effect=0.03, limits={Metric.ENERGY_J: 5})
+    assert [suite.name for suite in settings.suites] == ["energygate.yml::one"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("budget: 5%", f":2: budget: unknown key. Allowed here: {TOP}."),
+        ("gate:\n  min_efect: 2%", f":3: gate.min_efect: unknown key. Allowed here: {GATE}."),
+        ("gate: {screen: {pp: 0.1}}", ":2: gate.screen.pp: unknown key. Allowed here: p, effect."),
+        ("confirm: {against: auto}", f":2: confirm: unknown key. Allowed here: {TOP}."),
+        (
+            'overrides:\n  "a.py::test_x[a-b]":\n    budgt: 5%',
+            ":4: overrides.a.py::test_x[a-b].budgt: unknown key. Allowed here: budget, min_effect, trials, limit.",
+        ),
+        (
+            "suites:\n  - {name: a, kind: command, command: [x], trails: {count: 3}}",
+            (":3: suites[0].trails: unknown key. Allowed here: kind, name, command, setup, env, timeout, work, trials, "
+            "limits."),
+        ),
+        (
+            "suites:\n  - {name: a, kind: comand, command: [x]}",
+            ":3: suites[0].kind: Invalid value 'comand'. Allowed here: inference, command.",
+        ),
+        ("trials:\n  count: many", ":3: trials.count: Expected `int | null`, got `str`."),
+        ("trials: {count: 0}", ":2: trials.count: Expected `int` >= 1."),
+        ("trials: {count: -1}", ":2: trials.count: Expected `int` >= 1."),
+        ("trials: {warmup: -1}", ":2: trials.warmup: Expected `int` >= 0."),
+        ("trials: {min_time: 0}", ":2: trials.min_time: Expected `float` > 0.0."),
+        ("trials: {cooldown: -1}", ":2: trials.cooldown: Expected `float` >= 0.0."),
+        ("gate:\n  budget: 5", ":3: gate.budget: expected a percentage such as 5%, got 5."),
+        ("gate: {budget: five%}", ":2: gate.budget: expected a percentage such as 5%, got 'five%'."),
+        ("gate: {budget: -5%}", ":2: gate.budget: expected a percentage such as 5%, got '-5%'."),
+        ("gate: {adjust: none}", ":2: gate.adjust: Invalid enum value 'none'. Allowed here: bh, holm."),
+        (
+            "gate: {fail_on: [regressed, pass]}",
+            f":2: gate.fail_on[1]: Invalid enum value 'pass'. Allowed here: {FAIL_ON}.",
+        ),
+        ("gate: {fail_on: regressed}", ":2: gate.fail_on: Expected `array`, got `str`."),
+        ("gate: {min_sessions: 2}", ":2: gate.min_sessions: Expected `int` >= 3."),
+        (
+            "gate: {false_alarms: 0%}",
+            ":2: gate: false_alarms must be above 0 % and below 100 %, got 0 %.",
+        ),
+        ("gate: {confidence: 5%}", ":2: gate: confidence must be above 50 % and below 100 %, got 5 %."),
+        ("gate: {power: 100%}", ":2: gate: power must be above 50 % and below 100 %, got 100 %."),
+        ("gate: {session_sd: 0%}", ":2: gate: session_sd must be above 0 % and below 100 %, got 0 %."),
+        ("gate: {min_effect: 6%}", f": gate: min_effect 6 %, budget 5 %: {CHOOSE}"),
+        ("gate: {budget: 200%}", f": gate: min_effect 2 %, budget 200 %: {CHOOSE}"),
+        ("gate: {budget: 0%}", f": gate: min_effect 2 %, budget 0 %: {CHOOSE}"),
+        ("overrides: {a: {min_effect: 6%}}", f": overrides.a: gate: min_effect 6 %, budget 5 %: {CHOOSE}"),
+        (
+            "overrides: {a: {budget: 3%, min_effect: 4%}}",
+            f": overrides.a: gate: min_effect 4 %, budget 3 %: {CHOOSE}",
+        ),
+        ("limits: {a: {energy_j: 0}}", ":2: limits.a.energy_j: Expected `float` > 0.0."),
+        (
+            "limits:\n  a: {energy_j: 1}\n  b: {joules: 1}",
+            f":4: limits.b: Invalid enum value 'joules'. Allowed here: {LIMITS}.",
+        ),
+        ("gate:\n  budget: 5%\n  budget: 6%", ":4: gate.budget: given twice."),
+        ("gate: {}\ngate: {}", ":3: gate: given twice."),
+        ("gate:", ":2: gate: Expected `object`, got `null`."),
+        ("allow_estimates: 'yes'", ":2: allow_estimates: Expected `bool`, got `str`."),
+        (
+            "meters: [rapl, volt]",
+            ":2: meters[1]: Expected `str` matching regex '^(auto|rapl|nvml|estimate|replay:.+)$'.",
+        ),
+        ("meters: rapl", ":2: meters: Invalid enum value 'rapl'. Allowed here: auto, a list."),
+        ("meters: []", ":2: meters: Expected `array` of length >= 1."),
+        ("baselines: ''", ":2: baselines: Expected `str` of length >= 1."),
+        (f"suites: [{COMMAND}, {COMMAND}]", ": suites[0] and suites[1] are both named 'one'; rename one of them."),
+        ("\tgate: {}", (":2: not YAML: while scanning for the next token, found character '\\t' that cannot start any "
+         "token.")),
+        ("limits: &a {x: *a}", ": nested too deeply, or an alias that contains itself."),
+    ],
+)  # fmt: skip
+def test_a_fault_names_file_line_path_and_what_is_allowed(load, tmp_path, text, message):
+    with pytest.raises(ConfigError) as wrong:
+        load(text)
+    assert str(wrong.value) == f"{tmp_path}/energygate.yml{message}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", ": empty. Begin with `version: 1`."),
+        (b"# all commented out\n", ": empty. Begin with `version: 1`."),
+        (b"- 1\n", ":1: the file: Expected `object`, got `array`."),
+        (b"gate: {}\n", ":1: the file: Object missing required field `version`."),
+        (b"version: 2\n", ":1: version: Invalid enum value 2. Allowed here: 1."),
+        (b"version: '1'\n", ":1: version: Expected `int`, got `str`."),
+        (b"version: [1\n", ":2: not YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'."),
+        (b"version: 1\n\xff\n", ": not UTF-8 (invalid start byte at byte 11)."),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, message):
+    (file := tmp_path / "energygate.yml").write_bytes(content)
+    with pytest.raises(ConfigError) as wrong:
+        read_config(file)
+    assert str(wrong.value) == f"{file}{message}"
+
+
+def test_a_file_that_was_named_and_is_not_there_is_refused(load, tmp_path):
+    with pytest.raises(ConfigError) as wrong:
+        load(config="gone.yml")
+    gone = tmp_path / "gone.yml"
+    assert str(wrong.value) == f"Cannot read {gone}: No such file or directory. Give a file that is there."
+
+
+def test_a_suite_file_that_is_not_there_is_named_with_the_place_that_names_it(load, tmp_path):
+    with pytest.raises(ConfigError) as wrong:
+        load("suites: [gone.energy.yml]")
+    assert str(wrong.value) == (
+        f"{tmp_path}/energygate.yml: suites[0]: Cannot read {tmp_path}/gone.energy.yml: No such file or directory. "
+        "Give a file that is there."
+    )
+
+
+def test_a_fault_in_a_suite_file_names_that_file_and_its_line(tmp_path):
+    (file := tmp_path / "a.energy.yml").write_text("version: 1\nsuites:\n  - name: one\n    kind: command\n")
+    with pytest.raises(ConfigError) as wrong:
+        read_suites(file, folder=tmp_path)
+    assert str(wrong.value) == f"{file}:3: suites[0]: Object missing required field `command`."
+
+
+@pytest.mark.parametrize(("written", "fraction"), [("5%", 0.05), ("5 %", 0.05), ("' 2.5% '", 0.025), ("12.5%", 0.125)])
+def test_a_percentage_is_a_fraction_however_it_is_spaced(load, written, fraction):
+    assert load(f"gate: {{budget: {written}}}").policy.budget == pytest.approx(fraction, rel=1e-15)
+
+
+def test_a_suite_in_the_file_and_suites_in_files_are_named_by_their_path(load, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/b.energy.yml").write_text(f"version: 1\nsuites: [{COMMAND}]\n")
+    settings = load(f"suites: [sub/b.energy.yml, {COMMAND}]")
+    assert [(suite.name, suite.file) for suite in settings.suites] == [
+        ("energygate.yml::one", tmp_path / "energygate.yml"),
+        ("sub/b.energy.yml::one", tmp_path / "sub/b.energy.yml"),
+    ]
+    own = read_config_suites(tmp_path / "energygate.yml", folder=tmp_path)
+    assert [suite.name for suite in own] == ["energygate.yml::one"]
+
+
+def test_a_suite_file_outside_the_folder_is_named_by_its_name_alone(tmp_path):
+    (file := tmp_path / "b.energy.yml").write_text(f"version: 1\nsuites: [{COMMAND}]\n")
+    assert [suite.name for suite in read_suites(file, folder=tmp_path / "elsewhere")] == ["b.energy.yml::one"]
+
+
+def test_an_option_wins_over_the_environment_and_the_environment_over_the_file(load):
+    text = "trials: {count: 3}\nmeters: [rapl]\ngate: {fail_on: [missing]}\nbaselines: a"
+    environ = {"ENERGYGATE_METERS": "nvml", "ENERGYGATE_FAIL_ON": "suspect,invalid"}
+    assert load(text).meters == ("rapl",)
+    assert load(text, environ=environ).meters == ("nvml",)
+    assert load(text, environ=environ, meters="estimate, rapl").meters == ("estimate", "rapl")
+    assert load(text, environ=environ).policy.fail_on == (Outcome.SUSPECT, Outcome.INVALID)
+    assert load(text, environ=environ, fail_on="no_baseline").policy.fail_on == (Outcome.NO_BASELINE,)
+
+
+def test_every_option_can_come_from_the_environment(load, tmp_path):
+    settings = load(
+        environ={
+            "ENERGYGATE_MODE": "record",
+            "ENERGYGATE_SYSFS": "/host/sys",
+            "ENERGYGATE_ALLOW_ESTIMATES": "true",
+            "ENERGYGATE_BASELINES": "elsewhere",
+            "ENERGYGATE_TRIALS": "7",
+            "ENERGYGATE_WARMUP": "0",
+            "ENERGYGATE_MIN_TIME": "0.5",
+            "ENERGYGATE_BUDGET": "10%",
+            "ENERGYGATE_SAVE": "run.json",
+            "ENERGYGATE_REPORT": "json:r.json,markdown:r.md",
+        }
+    )
+    assert (settings.mode, settings.sysfs, settings.allow_estimates) == (Mode.RECORD, Path("/host/sys"), True)
+    assert (settings.baselines, settings.policy.budget) == (str(tmp_path / "elsewhere"), 0.1)
+    assert settings.forced == TrialOverrides(count=7, warmup=0, min_time=0.5, min_time_gpu=0.5)
+    assert settings.save == tmp_path / "run.json"
+    assert settings.reports == (
+        ReportTarget(format="json", path=tmp_path / "r.json"),
+        ReportTarget(format="markdown", path=tmp_path / "r.md"),
+    )
+
+
+def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):
+    assert load("allow_estimates: true", allow_estimates=None).policy.allow_estimates is True
+    assert load("allow_estimates: true", environ={"ENERGYGATE_ALLOW_ESTIMATES": "no"}).allow_estimates is False
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("trials", "0", "expected a whole number from 1."),
+        ("trials", "1.5", "expected a whole number from 1."),
+        ("warmup", "-1", "expected a whole number from 0."),
+        ("min-time", "0", "expected seconds above 0."),
+        ("min-time", "inf", "expected seconds above 0."),
+        ("min-time", "soon", "expected seconds above 0."),
+        ("mode", "gait", "allowed: measure, gate, record."),
+        ("budget", "5", "expected a percentage such as 5%, got '5'."),
+        ("budget", "0%", "expected a percentage above 0% and up to 100%."),
+        ("report", "html:x", "expected FORMAT:FILE with a format of json, markdown."),
+        ("report", "json", "expected FORMAT:FILE with a format of json, markdown."),
+        (
+            "fail-on",
+            "pass",
+            ("it is a proven pass; allowed: over_limit, regressed, invalid, missing, suspect, inconclusive, "
+            "incomparable, no_baseline."),
+        ),
+        (
+            "fail-on",
+            "slow",
+            ("allowed: over_limit, regressed, invalid, missing, suspect, inconclusive, incomparable, no_baseline, "
+            "improved, pass."),
+        ),
+    ],
+)
+def test_an_impossible_option_is_named_as_it_was_given(load, option, value, message):
+    with pytest.raises(ConfigError) as by_option:
+        load(prefix="--energy-", **{option: value})
+    variable = f"ENERGYGATE_{option.upper().replace('-', '_')}"
+    with pytest.raises(ConfigError) as by_variable:
+        load(environ={variable: value})
+    assert str(by_option.value) == f"--energy-{option}: {value!r}: {message}"
+    assert str(by_variable.value) == f"{variable}: {value!r}: {message}"
+
+
+def test_a_variable_that_is_neither_true_nor_false_is_refused(load):
+    with pytest.raises(ConfigError) as wrong:
+        load(environ={"ENERGYGATE_ALLOW_ESTIMATES": "perhaps"})
+    assert str(wrong.value) == "ENERGYGATE_ALLOW_ESTIMATES: 'perhaps': expected true or false."
+
+
+def test_a_budget_below_the_smallest_effect_lowers_that_too(load):
+    policy = load("gate: {min_effect: 2%}", budget="1%").policy
+    assert (policy.budget, policy.min_effect) == (0.01, 0.01)
+
+
+def test_paths_in_options_start_where_the_user_is_and_paths_in_the_file_at_the_file(load, tmp_path):
+    here = tmp_path / "sub"
+    settings = load("baselines: kept", here=here, save="run.json", report=("json:a.json", "markdown:b.md"))
+    assert settings.baselines == str(tmp_path / "kept")
+    assert settings.save == here / "run.json"
+    assert [target.path for target in settings.reports] == [here / "a.json", here / "b.md"]
+    assert load(here=here, baselines="mine").baselines == str(here / "mine")
+
+
+def test_a_named_file_is_home_to_the_paths_in_it(load, tmp_path):
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci/gate.yml").write_text("version: 1\nbaselines: kept\n")
+    settings = load(config="ci/gate.yml")
+    assert (settings.folder, settings.baselines) == (tmp_path / "ci", str(tmp_path / "ci/kept"))
+
+
+@pytest.mark.parametrize("uri", ["git:energy", "s3://bucket/energy"])
+def test_a_store_that_is_no_folder_is_left_as_it_is_written(load, uri):
+    assert load(f"baselines: {uri}").baselines == uri
+    assert load(baselines=uri).baselines == uri
+
+
+def test_a_pattern_may_hold_brackets_because_names_do(load):
+    settings = load('overrides: {"a.py::test_x[a-b]": {budget: 10%}}\nlimits: {"a.py::test_x[a-b]": {energy_j: 3}}')
+    assert settings.rules_for("a.py::test_x[a-b]") == Rules(budget=0.1, min_effect=0.02, limits={Metric.ENERGY_J: 3})
+    assert settings.rules_for("a.py::test_xa") == Rules(budget=0.1, min_effect=0.02, limits={Metric.ENERGY_J: 3})
+    assert settings.rules_for("a.py::test_y") == Rules()
+
+
+def test_of_patterns_that_fit_the_last_one_wins_key_by_key(load):
+    settings = load(
+        'overrides: {"*": {budget: 10%, trials: 3, limit: {energy_j: 1}}, "a::*": {budget: 20%, limit: {energy_j: 2}}}'
+    )
+    assert settings.rules_for("a::x") == Rules(budget=0.2, min_effect=0.02, limits={Metric.ENERGY_J: 2})
+    assert settings.trials_for("a::x", TrialOverrides()).count == 3
+    assert settings.rules_for("b::x") == Rules(budget=0.1, min_effect=0.02, limits={Metric.ENERGY_J: 1})
+
+
+def test_a_small_budget_of_a_pattern_lowers_the_smallest_effect_too(load):
+    assert load("overrides: {a: {budget: 1%}}").rules_for("a") == Rules(budget=0.01, min_effect=0.01)
+
+
+def test_the_marker_wins_over_overrides_and_these_over_the_gate(load):
+    settings = load("gate: {budget: 5%}\noverrides: {a: {budget: 10%, trials: 20, limit: {energy_j: 9}}}")
+    marker = marker_keys({"budget": "3%", "trials": 4, "min_time": 2, "limit": {"energy_j": 1.5}}, origin="a")
+    assert settings.rules_for("other").budget == 0.05
+    assert settings.rules_for("a").budget == 0.1
+    assert settings.rules_for("a", marker) == Rules(budget=0.03, min_effect=0.02, limits={Metric.ENERGY_J: 1.5})
+    measured = settings.trials_for("a", marker.as_trials())
+    assert (measured.count, measured.min_time_s, measured.min_time_gpu_s) == (4, 2, 2)
+
+
+def test_an_option_wins_over_the_marker(load):
+    settings = load("overrides: {a: {trials: 20}}", trials="3", warmup="0", min_time="0.1")
+    measured = settings.trials_for("a", MarkerKeys(trials=4, warmup=5, min_time=6).as_trials())
+    assert (measured.count, measured.warmup, measured.min_time_s) == (3, 0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 3}, "(n=\N{HORIZONTAL ELLIPSIS}): unknown argument. Did you mean trials=?"),
+        (
+            {"trails": 3},
+            ": trails: unknown key. Allowed here: trials, warmup, min_time, budget, min_effect, limit.",
+        ),
+        ({"trials": 0}, ": trials: Expected `int` >= 1."),
+        ({"budget": 3}, ": budget: expected a percentage such as 5%, got 3."),
+        ({"limit": {"energy_j": 0}}, ": limit.energy_j: Expected `float` > 0.0."),
+        ({"limit": {"joules": 1}}, f": limit: Invalid enum value 'joules'. Allowed here: {LIMITS}."),
+    ],
+)
+def test_a_fault_of_the_marker_names_the_test_and_the_argument(arguments, message):
+    with pytest.raises(ConfigError) as wrong:
+        marker_keys(arguments, origin="a.py::test_x")
+    assert str(wrong.value) == f"a.py::test_x: @pytest.mark.energy{message}"
+
+
+def test_a_marker_whose_smallest_effect_is_above_its_budget_is_refused(load):
+    with pytest.raises(ConfigError) as wrong:
+        load().rules_for("a", MarkerKeys(budget=0.03, min_effect=0.04))
+    assert str(wrong.value) == f"gate: min_effect 4 %, budget 3 %: {CHOOSE}"

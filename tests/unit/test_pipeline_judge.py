@@ -1,0 +1,172 @@
+import re
+
+import msgspec
+import pytest
+from fakes import (
+    COMMIT,
+    NAME,
+    STEADY_J,
+    a_baseline,
+    a_benchmark,
+    a_machine,
+    a_meter,
+    a_run,
+    some_trials,
+)
+
+from energygate.errors import ConfigError, MeterUnavailable
+from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source
+from energygate.pipeline import judge, refuse_to_record, split_by_machine
+from energygate.policy import Policy, Rules
+
+GUESS = (a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),)
+DOUBT = (
+    "the readings are an estimate by model (estimate), not a measurement, and may not decide. "
+    "Use a hardware counter (`energygate doctor` says what is missing and how to mend it), "
+    "or let estimates decide: --energy-allow-estimates, allow_estimates: true."
+)
+
+
+def times(factor, **more):
+    return a_benchmark(trials=some_trials([energy_j * factor for energy_j in STEADY_J]), **more)
+
+
+def test_a_report_says_what_was_judged_by_what_and_against_what():
+    head = a_run(times(1.2), day=9)
+    baseline = a_baseline(*[times(1)] * 3)
+    report = judge(head, baseline, Policy())
+    assert (report.verdict, report.exit_code, report.counts) == ("failed", 1, {"regressed": 1})
+    assert report.head == Head(run_id="20261109T031500Z-0000000009", commit=COMMIT)
+    assert report.baseline == BaselineRuns(
+        runs=("20261103T031500Z-0000000003", "20261102T031500Z-0000000002", "20261101T031500Z-0000000001"),
+        commits=(COMMIT, COMMIT, COMMIT),
+        how="stored",
+    )
+    assert report.policy == PolicyView(
+        budget=0.05,
+        min_effect=0.02,
+        false_alarms=0.05,
+        adjust="bh",
+        fail_on=("regressed", "over_limit", "invalid"),
+    )
+    assert (report.machine, report.meters, report.tool, report.warnings) == (head.machine, head.meters, head.tool, ())
+    (row,) = report.comparisons
+    assert (row.benchmark, row.reason) == (NAME, "+20.0 % against 3 stored sessions, not proven within the budget of 5 %.")
+
+
+@pytest.mark.parametrize(
+    ("factor", "fail_on", "verdict", "code"),
+    [
+        (1.0, (Outcome.REGRESSED,), "passed", 0),
+        (1.2, (Outcome.REGRESSED,), "failed", 1),
+        (1.2, (), "inconclusive", 0),
+        (0.8, (Outcome.REGRESSED,), "passed", 0),
+    ],
+)
+def test_what_fails_is_policy_and_only_a_proven_pass_passes(factor, fail_on, verdict, code):
+    report = judge(a_run(times(factor), day=9), a_baseline(*[times(1)] * 4), Policy(fail_on=fail_on))
+    assert (report.verdict, report.exit_code) == (verdict, code)
+
+
+def test_a_run_without_a_baseline_is_inconclusive_and_fails_only_on_request():
+    head = a_run(times(1))
+    assert (judge(head, Baseline(), Policy()).verdict, judge(head, Baseline(), Policy()).exit_code) == (
+        "inconclusive",
+        0,
+    )
+    strict = judge(head, Baseline(), Policy(fail_on=(Outcome.NO_BASELINE,)))
+    assert (strict.verdict, strict.exit_code, strict.counts) == ("failed", 4, {"no_baseline": 1})
+
+
+def test_a_run_that_measured_nothing_fails_with_5():
+    report = judge(a_run(), Baseline(), Policy(fail_on=()))
+    assert (report.verdict, report.exit_code, report.counts, report.comparisons) == ("failed", 5, {}, ())
+
+
+def test_an_estimated_run_is_invalid_with_the_option_that_lets_it_decide():
+    report = judge(a_run(times(1), meters=GUESS, day=9), a_baseline(*[times(1)] * 4), Policy())
+    (row,) = report.comparisons
+    assert (row.outcome, row.reason, row.estimated, report.exit_code) == (Outcome.INVALID, DOUBT, True, 5)
+
+
+def test_an_estimated_run_decides_where_policy_allows_it_and_is_still_labelled():
+    policy = Policy(allow_estimates=True)
+    (row,) = judge(a_run(times(1), meters=GUESS, day=9), a_baseline(*[times(1)] * 4), policy).comparisons
+    assert (row.outcome, row.estimated) == (Outcome.PASS, True)
+
+
+def test_integrated_power_counts_as_an_estimate_and_all_such_meters_are_named():
+    meters = (a_meter(), a_meter(name="nvml", kind="integrated", domains=("gpu-0",)), *GUESS)
+    (row,) = judge(a_run(times(1), meters=meters), Baseline(), Policy()).comparisons
+    assert row.reason == DOUBT.replace("(estimate)", "(nvml, estimate)")
+
+
+def test_the_policy_sets_window_prior_and_share_of_invalid_trials():
+    baseline = a_baseline(*[times(1)] * 6)
+    head = a_run(a_benchmark(trials=[*some_trials(), *some_trials(invalid="read_error: x.")]), day=9)
+    report = judge(head, baseline, Policy(window=4, max_invalid=0.5, session_sd=0.001))
+    (row,) = report.comparisons
+    assert (row.sessions, len(report.baseline.runs), row.outcome) == (4, 4, Outcome.PASS)
+    assert row.ratio_high < 1.01
+    assert judge(head, baseline, Policy(max_invalid=0.4)).comparisons[0].outcome is Outcome.INVALID
+
+
+def test_a_limit_of_the_policy_is_checked():
+    policy = Policy(rules={NAME: Rules(limits={Metric.ENERGY_J: 50.0})})
+    report = judge(a_run(times(1), day=9), a_baseline(*[times(1)] * 4), policy)
+    assert (report.exit_code, report.counts) == (1, {"over_limit": 1, "pass": 1})
+
+
+def test_a_missing_benchmark_leaves_the_whole_inconclusive_unless_policy_fails_on_it():
+    gone = a_benchmark(name="gone")
+    head, baseline = a_run(times(1), day=9), a_baseline(*[(times(1), gone)] * 4)
+    report = judge(head, baseline, Policy(), missing=[gone])
+    assert (report.verdict, report.exit_code, report.counts) == ("inconclusive", 0, {"missing": 1, "pass": 1})
+    assert judge(head, baseline, Policy(fail_on=(Outcome.MISSING,)), missing=[gone]).exit_code == 4
+
+
+def test_soft_keys_that_changed_since_the_newest_run_and_a_dirty_tree_are_warnings():
+    head = a_run(times(1), day=9, dirty=True, machine=a_machine(soft={"kernel": "6.9.0"}))
+    assert judge(head, a_baseline(times(1)), Policy()).warnings == (
+        "since the newest stored run: kernel: 6.8.0 → 6.9.0",
+        "the working tree has uncommitted changes: this report describes no commit",
+    )
+
+
+def test_runs_without_a_commit_are_not_listed_as_commits():
+    baseline = Baseline(runs=(a_run(times(1), commit=None),))
+    assert judge(a_run(times(1), day=9), baseline, Policy()).baseline.commits == ()
+
+
+def test_runs_given_by_hand_are_split_by_machine_newest_first():
+    other = a_machine(fingerprint="ffffffffffff")
+    runs = [a_run(day=1), a_run(day=4, machine=other), a_run(day=3), a_run(day=2, machine=other)]
+    assert split_by_machine(runs, a_run(day=9)) == Baseline(
+        runs=(a_run(day=3), a_run(day=1)), others=(a_run(day=4, machine=other), a_run(day=2, machine=other))
+    )
+
+
+def test_a_dirty_tree_cannot_be_recorded():
+    message = (
+        "The working tree has uncommitted changes, so this run would describe no commit. "
+        "A baseline must be reproducible. "
+        "Commit or stash them first. Untracked files and the baselines themselves don't count."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        refuse_to_record(a_run(dirty=True), allow_estimates=True)
+
+
+def test_an_estimate_is_recorded_only_where_estimates_may_decide():
+    estimated = a_run(meters=GUESS)
+    with pytest.raises(MeterUnavailable, match=f"^{re.escape(f'This run cannot be recorded: {DOUBT}')}$"):
+        refuse_to_record(estimated, allow_estimates=False)
+    refuse_to_record(estimated, allow_estimates=True)
+    refuse_to_record(a_run(), allow_estimates=False)
+
+
+def test_the_same_evidence_always_gives_the_same_report():
+    head = a_run(times(1.03), day=9)
+    baseline = a_baseline(*[times(1)] * 4)
+    assert judge(head, baseline, Policy()) == judge(head, baseline, Policy())
+    elsewhere = msgspec.structs.replace(head, source=Source())
+    assert judge(elsewhere, baseline, Policy()).comparisons == judge(head, baseline, Policy()).comparisons

@@ -1,0 +1,59 @@
+import re
+
+import pytest
+
+from energygate.errors import ConfigError
+from energygate.model import Metric, Outcome
+from energygate.policy import FAILABLE, Policy, Rules
+
+
+def test_everything_but_a_proven_pass_may_fail_a_build():
+    assert set(Outcome) - set(FAILABLE) == {Outcome.PASS, Outcome.IMPROVED}
+    assert len(FAILABLE) == len(set(FAILABLE))
+
+
+def test_the_defaults_fail_on_what_is_established_or_unusable():
+    assert Policy().fail_on == (Outcome.REGRESSED, Outcome.OVER_LIMIT, Outcome.INVALID)
+
+
+def test_a_benchmark_without_rules_of_its_own_has_those_of_the_policy():
+    policy = Policy(budget=0.1, min_effect=0.03, rules={"other": Rules(budget=0.2)})
+    assert policy.rules_for("bench") == Rules(budget=0.1, min_effect=0.03)
+    assert policy.rules_for("other") == Rules(budget=0.2)
+
+
+def test_limits_are_listed_by_benchmark():
+    limited = Rules(limits={Metric.ENERGY_J: 12.0})
+    assert Policy(rules={"a": limited, "b": Rules()}).limits == {"a": {Metric.ENERGY_J: 12.0}}
+
+
+@pytest.mark.parametrize("kind", [Rules, Policy])
+@pytest.mark.parametrize(
+    ("min_effect", "budget", "shown"),
+    [
+        (0.06, 0.05, "min_effect 6 %, budget 5 %"),
+        (0.0, 0.05, "min_effect 0 %, budget 5 %"),
+        (-0.01, 0.05, "min_effect -1 %, budget 5 %"),
+        (0.02, 1.5, "min_effect 2 %, budget 150 %"),
+        (float("nan"), 0.05, "min_effect nan %, budget 5 %"),
+    ],
+)
+def test_an_increase_must_be_able_to_pass_before_it_can_fail(kind, min_effect, budget, shown):
+    message = (
+        f"gate: {shown}: an increase must be able to pass before it can fail. "
+        "Choose 0 % < min_effect \N{LESS-THAN OR EQUAL TO} budget \N{LESS-THAN OR EQUAL TO} 100 %."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        kind(min_effect=min_effect, budget=budget)
+
+
+def test_the_widest_and_the_narrowest_rules_are_allowed():
+    assert Rules(min_effect=1.0, budget=1.0).budget == 1
+    assert Rules(min_effect=1e-9, budget=1e-9).min_effect == 1e-9
+
+
+def test_fewer_than_three_sessions_may_never_fail_a_build():
+    message = "gate.min_sessions: 2: with fewer than 3 sessions one odd day would fail the build. Give 3 or more."
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        Policy(min_sessions=2)
+    assert Policy(min_sessions=3).min_sessions == 3
