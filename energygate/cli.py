@@ -20,8 +20,9 @@ import msgspec
 from rich.console import Console
 
 from energygate.baseline.store import FolderStore, open_store, read_run
-from energygate.config import DEFAULT_FILE, NamedSuite, Settings, load_settings, read_suites
-from energygate.config_keys import ConfigFile, schema
+from energygate.config import DEFAULT_FILE, load_settings, read_suites
+from energygate.config_keys import ConfigFile
+from energygate.conversion import schema
 from energygate.errors import BaselineError, ConfigError, EnergyGateError, MeterUnavailable
 from energygate.measure.machine import Roots, describe_machine
 from energygate.meters.select import MeterOptions, probe
@@ -41,6 +42,7 @@ from energygate.report.json import decode_report, encode_report
 from energygate.report.measured import render_measured
 from energygate.report.progress import LiveProgress, PlainProgress
 from energygate.report.terminal import render_terminal
+from energygate.settings import NamedSuite, Settings
 from energygate.workloads.build import workload
 from energygate.workloads.suites import SuiteFile
 
@@ -51,7 +53,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line and leave with its exit code."""
     with _Boundary():
-        commands.main(standalone_mode=False)
+        commands.main(prog_name="energygate", standalone_mode=False)
 
 
 class _Boundary:
@@ -71,7 +73,7 @@ class _Boundary:
                 click.echo("interrupted", err=True)
                 sys.exit(_INTERRUPTED)
             case EnergyGateError():
-                click.echo(f"error: {error}", err=True)
+                click.echo(f"error: {_spelt(error)}", err=True)
                 sys.exit(_exit_code_of(error))
             case _:
                 traceback.print_exception(error)
@@ -147,7 +149,7 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
         stack.enter_context(progress)
         job = stack.enter_context(open_job(settings, Surroundings(progress=progress)))
         for note in job.notes:
-            click.echo(note, err=True)
+            click.echo(_spelt(note), err=True)
         _measure(job, suites)
         names = {named.name for named in suites}
         prefixes = {named.prefix for named in suites}
@@ -190,7 +192,7 @@ def _suites(files: tuple[Path, ...], settings: Settings) -> tuple[NamedSuite, ..
 def compare(base: tuple[Path, ...], head: Path, *, as_json: bool, **options: Any) -> None:
     """Compare the run HEAD with the runs BASE, each of them one session."""
     settings = _settings(options)
-    head_run, base_runs = read_run(head), [read_run(path) for path in base]
+    head_run, base_runs = _given_run(head), [_given_run(path) for path in base]
     baseline = split_by_machine(base_runs, head_run)
     rules = {b.name: settings.rules_for(b.name) for b in head_run.benchmarks}
     newest = baseline.runs[0].benchmarks if baseline.runs else ()
@@ -248,7 +250,7 @@ def baseline_show(run_id: str, *, as_json: bool, **options: Any) -> None:
 def baseline_record(file: Path, **options: Any) -> None:
     """Store a run that --save wrote as a baseline."""
     settings = _settings(options)
-    found = read_run(file)
+    found = _given_run(file)
     refuse_to_record(found, allow_estimates=settings.allow_estimates)
     click.echo(f"stored as {open_store(settings.baselines, folder=settings.folder).add(found)}")
 
@@ -289,8 +291,20 @@ def doctor(*, as_json: bool, **options: Any) -> None:
         found = {"meters": probes, "machine": {"label": machine.label, "hard": machine.hard, "soft": machine.soft}}
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
     else:
-        click.echo(render_doctor(probes, machine), nl=False)
+        click.echo(_spelt(render_doctor(probes, machine)), nl=False)
     sys.exit(0 if any(each.usable for each in probes) else 5)
+
+
+def _given_run(path: Path) -> Run:
+    """Read a run named on the command line; one that is not there is a mistake of usage, not an unfit baseline."""
+    if not path.is_file():
+        raise ConfigError(f"Cannot read {path}: no such file.", fix="Give a file that `energygate run --save` wrote.")
+    return read_run(path)
+
+
+def _spelt(text: object) -> str:
+    """Spell options as this shell does: messages name them as pytest spells them."""
+    return str(text).replace("--energy-", "--")
 
 
 def _settings(options: dict[str, Any]) -> Settings:

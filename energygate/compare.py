@@ -267,7 +267,7 @@ def _until_accepted(newest_first: Sequence[Run], name: str) -> Iterator[Run]:
 
 def _is_session(run: Run, found: Benchmark, metric: Metric) -> bool:
     """Whether a stored run counts; a dirty tree describes no commit."""
-    return not run.source.dirty and len(_usable(found, metric)) >= FEWEST_TRIALS
+    return not run.source.dirty and found.invalid is None and len(_usable(found, metric)) >= FEWEST_TRIALS
 
 
 def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:

@@ -6,7 +6,7 @@ A verdict is never an exception, and an exception is never a verdict (docs/conce
 import re
 from enum import StrEnum
 
-_PATHED = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?(?P<path>.+)`)?", re.DOTALL)
+_PATHED = re.compile(r"(?P<what>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]+)`)?", re.DOTALL)
 
 
 def split_path(message: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from energygate.errors import EnergyGateError
+from energygate.errors import ConfigError, EnergyGateError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -34,6 +34,16 @@ def write_atomically(path: Path, data: bytes) -> None:
             f"Cannot write {path}: {error.strerror or error}.",
             fix="Give another path, or make room and give this user write permission there.",
         ) from error
+
+
+def require_writable(path: Path) -> None:
+    """Make the folder of `path`, and refuse what could not be written after hours of measuring. Raises ConfigError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"Cannot make the folder of {path}: {error.strerror}.", fix="Give another path.") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"Cannot write {path}.", fix="Give the path of a file in a folder that this user may write.")
 
 
 def _umask() -> int:

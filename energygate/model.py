@@ -150,6 +150,11 @@ class Benchmark(Struct, frozen=True, kw_only=True):
         return tuple(trial for trial in self.trials if trial.invalid is None)
 
     @property
+    def is_measured(self) -> bool:
+        """Whether it has anything to say."""
+        return self.invalid is None and bool(self.valid)
+
+    @property
     def primary(self) -> Metric:
         """The metric that decides: joules per request where requests are counted, else joules."""
         counted = self.valid and all(trial.work.requests is not None for trial in self.valid)

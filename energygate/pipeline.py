@@ -11,10 +11,9 @@ from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
 from energygate.clock import Clock, SystemClock
 from energygate.compare import Window, compare, soft_key_differences
-from energygate.config import Mode, NamedSuite, ReportTarget, Settings
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
-from energygate.files import write_atomically
+from energygate.files import require_writable, write_atomically
 from energygate.gate import decide, exit_code, overall
 from energygate.measure.energy import Energy
 from energygate.measure.machine import Roots, describe_machine
@@ -38,6 +37,7 @@ from energygate.policy import Policy
 from energygate.report.json import encode_report
 from energygate.report.markdown import render_markdown
 from energygate.report.progress import Silent
+from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
 from energygate.stats.stored import Prior
 from energygate.workloads.build import workload
 from energygate.workloads.suites import InferenceSuite
@@ -66,7 +66,7 @@ class Finished:
         """The command line's exit code."""
         if self.report is not None:
             return self.report.exit_code
-        return 0 if any(benchmark.valid and not benchmark.invalid for benchmark in self.run.benchmarks) else 5
+        return 0 if any(benchmark.is_measured for benchmark in self.run.benchmarks) else 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class Job:
             case Mode.MEASURE:
                 return Finished(run=run)
             case Mode.RECORD:
-                worth_it = any(benchmark.valid for benchmark in run.benchmarks)
+                worth_it = any(benchmark.is_measured for benchmark in run.benchmarks)
                 return Finished(run=run, stored=self.store.add(run) if worth_it else None)
             case Mode.GATE:
                 report = self._judge(run, in_scope)
@@ -143,6 +143,8 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
     ConfigError, MeterUnavailable, BaselineError
         Each with the fix.
     """
+    for path in (*([settings.save] if settings.save else []), *(target.path for target in settings.reports)):
+        require_writable(path)
     opened = _open_meters(settings)
     with opened.group as meters:
         now = surroundings.now()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from energygate.errors import ConfigError
 from energygate.model import Metric, Outcome
@@ -37,6 +37,33 @@ class Rules:
                 why="an increase must be able to pass before it can fail.",
                 fix="Choose 0 % < min_effect \N{LESS-THAN OR EQUAL TO} budget \N{LESS-THAN OR EQUAL TO} 100 %.",
             )
+
+
+class Shares(Protocol):
+    """What a policy and a file's `gate:` have in common."""
+
+    @property
+    def false_alarms(self) -> float: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+    @property
+    def power(self) -> float: ...  # noqa: D102
+    @property
+    def session_sd(self) -> float: ...  # noqa: D102
+
+
+def require_shares(of: Shares) -> None:
+    """Refuse shares with which a "bound" would lie on the wrong side, or nothing could be proven. Raises ValueError."""
+    bounds = (
+        ("false_alarms", of.false_alarms, 0.0),
+        ("confidence", of.confidence, 0.5),
+        ("power", of.power, 0.5),
+        ("session_sd", of.session_sd, 0.0),
+    )
+    for name, share, least in bounds:
+        if not least < share < 1:
+            allowed = f"above {format_percent(least)} and below 100 %"
+            raise ValueError(f"{name} must be {allowed}, got {format_percent(share)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +112,10 @@ class Policy:
 
     def __post_init__(self) -> None:
         Rules(budget=self.budget, min_effect=self.min_effect)
+        try:
+            require_shares(self)
+        except ValueError as error:
+            raise ConfigError(f"gate: {error}.") from error
         if self.min_sessions < _FEWEST_SESSIONS:
             raise ConfigError(
                 f"gate.min_sessions: {self.min_sessions}:",

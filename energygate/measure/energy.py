@@ -1,5 +1,6 @@
 """The object behind the `energy` fixture: measures a callable, or windows that the test opens itself."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,11 +23,22 @@ class Energy:
         self._location = location
         self._series: TrialSeries | None = None
 
+    @property
+    def started(self) -> bool:
+        """Whether the test has begun to measure."""
+        return self._series is not None
+
     def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Measure `function(*args, **kwargs)`, repeated inside a trial until it is long enough; give its last result.
 
         The joules of one trial are divided by how often it ran.
         """
+        if inspect.iscoroutinefunction(function):
+            raise EnergyGateError(
+                f"{self._name}: {function.__name__} is a coroutine function.",
+                why="Calling it does no work yet, so nothing would be measured.",
+                fix="Measure `asyncio.run` of it: energy(lambda: asyncio.run(work())).",
+            )
         series = self._start(adaptive=True)
         results: list[R] = []
 
@@ -52,11 +64,13 @@ class Energy:
         Parameters
         ----------
         invalid : str or None
-            Why nothing of it counts: the test failed.
+            Why nothing of it counts: the test failed, or never measured.
         """
-        if self._series is not None:
-            definition: dict[str, Any] = {"v": 1, "kind": "pytest", "name": self._name}
-            self._session.record(self._series, definition=definition, location=self._location, invalid=invalid)
+        if self._series is None and invalid is None:
+            return
+        series = self._series or self._session.series(self._name, self._settings)
+        definition: dict[str, Any] = {"v": 1, "kind": "pytest", "name": self._name}
+        self._session.record(series, definition=definition, location=self._location, invalid=invalid)
 
     def _start(self, *, adaptive: bool) -> TrialSeries:
         if self._series is not None:

@@ -52,10 +52,17 @@ class TrialSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """What a trial needs so that its meters can resolve it: seconds and joules."""
+    """What a trial needs so that its meters can resolve it: seconds and joules.
+
+    Attributes
+    ----------
+    setting : str
+        Which setting asks for that many seconds; empty where the meters do, and no setting can lower them.
+    """
 
     duration_s: float = 0.0
     energy_j: float = 0.0
+    setting: str = ""
 
     @classmethod
     def of(cls, domains: tuple[Domain, ...], settings: TrialSettings) -> Self:
@@ -63,9 +70,13 @@ class Requirement:
         gpu = any(domain.part == "gpu" for domain in domains)
         slowest_s = max((domain.update_interval_s for domain in domains), default=0.0)
         coarsest_j = max((domain.resolution_j for domain in domains), default=0.0)
+        set_s = settings.min_time_gpu_s if gpu else settings.min_time_s
+        needed_s = _INTERVALS_PER_TRIAL * slowest_s
+        setting = "trials.min_time_gpu" if gpu else "trials.min_time"
         return cls(
-            duration_s=max(settings.min_time_gpu_s if gpu else settings.min_time_s, _INTERVALS_PER_TRIAL * slowest_s),
+            duration_s=max(set_s, needed_s),
             energy_j=_STEPS_PER_TRIAL * coarsest_j,
+            setting=setting if set_s > needed_s else "",
         )
 
 
@@ -98,6 +109,7 @@ class OpenTrial:
     duration_s: float = 0.0
     measured: Measured | None = None
     fault: MeasurementInvalid | None = None
+    recorded: bool = False
     _readings: tuple[Reading, ...] | None = None
 
     def __enter__(self) -> Self:
@@ -114,6 +126,8 @@ class OpenTrial:
         if error is None:
             self.sync()
         self.duration_s = self.clock.now_s() - self.started_s
+        if error is not None and not isinstance(error, Exception):
+            return False  # an interrupt says nothing about the work: this trial never was
         try:
             self.measured = self.meters.end(self._readings)
         except MeasurementInvalid as fault:
@@ -133,6 +147,11 @@ class OpenTrial:
 
     def add(self, **counts: int) -> None:
         """Count work: requests, input_tokens, output_tokens, cached_input_tokens, reasoning_tokens."""
+        if self.recorded:
+            raise EnergyGateError(
+                "This trial is recorded already, so what is added now would be lost.",
+                fix="Call add before the loop over trials() goes on.",
+            )
         for name, count in counts.items():
             if name not in Work.__struct_fields__:
                 raise TypeError(f"unknown count {name!r}: one of {', '.join(Work.__struct_fields__)}")
@@ -263,6 +282,7 @@ class TrialSeries:
             trial.fault = self._too_small(trial)
         if trial.fault is not None and trial.fault.code in _NOT_WORTH_REPEATING:
             self.stopped = str(trial.fault)
+        trial.recorded = True
         self.trials.append(trial.finish(index=len(self.trials), epoch_s=self.epoch_s))
         self.progress.trial_done(self.name, done=self._valid, wanted=self.settings.count, trial=self.trials[-1])
 
@@ -281,10 +301,11 @@ class TrialSeries:
         need = self.requirement
         if trial.duration_s < _SHORTEST * need.duration_s:
             repeat = math.ceil(_HEADROOM * need.duration_s / max(trial.duration_s, 1e-6))
+            way_out = f", or lower {need.setting}" if need.setting else ""
             return MeasurementInvalid(
                 InvalidCode.TOO_SHORT,
                 f"{trial.duration_s:.3g} s, but these meters need {need.duration_s:.3g} s. "
-                f"Repeat the work {repeat} times inside the window, or lower trials.min_time.",
+                f"Repeat the work {repeat} times inside the window{way_out}.",
             )
         energy_j = sum(trial.energy_j.values())
         if energy_j < need.energy_j:

@@ -6,7 +6,7 @@ Lines instead of a table: node ids are long, terminals narrow, and a log is sear
 import unicodedata
 from collections.abc import Iterator
 from io import StringIO
-from typing import Final
+from typing import Final, Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -39,7 +39,8 @@ def render_terminal(report: GateReport, *, color: bool) -> str:
 def to_text(lines: Iterator[Text], *, color: bool) -> str:
     """Join styled lines."""
     out = StringIO()
-    console = Console(file=out, width=10_000, force_terminal=color, no_color=not color, highlight=False)
+    system: Literal["standard"] | None = "standard" if color else None  # said here, not guessed from the environment
+    console = Console(file=out, width=10_000, force_terminal=color, color_system=system, highlight=False)
     for line in lines:
         console.print(Text(_shown(line.plain), style=line.style), soft_wrap=True)
     return out.getvalue()

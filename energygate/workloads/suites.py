@@ -16,10 +16,11 @@ from energygate import units
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Argv = Annotated[tuple[str, ...], Meta(min_length=1)]
 Text = Annotated[str, Meta(min_length=1)]
-PositiveSeconds = Annotated[float, Meta(gt=0)]
+PositiveSeconds = Annotated[float, Meta(gt=0, le=1e9)]  # .inf is YAML for a number too
 PositiveCount = Annotated[int, Meta(ge=1)]
 MaxTokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 LimitMetric = Literal["j_per_request", "j_per_output_token", "j_per_total_token", "energy_j"]
+Limits = dict[LimitMetric, Annotated[float, Meta(gt=0, le=1e12)]]
 
 _OWN_FIELDS: Final = frozenset({"model", "messages", "max_tokens", "temperature", "seed", "stream"})
 
@@ -35,17 +36,8 @@ class TrialOverrides(_Keys, frozen=True, kw_only=True):
     warmup: Annotated[int, Meta(ge=0)] | None = None
     min_time: PositiveSeconds | None = None
     min_time_gpu: PositiveSeconds | None = None
-    cooldown: Annotated[float, Meta(ge=0)] | None = None
-    max_invalid: Annotated[float, Meta(ge=0, le=1)] | str | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_invalid_fraction is not None and self.max_invalid_fraction > 1:
-            raise ValueError(f"max_invalid is a part of the trials, so at most 100%, got {self.max_invalid!r}")
-
-    @property
-    def max_invalid_fraction(self) -> float | None:
-        """The part of the trials that may be invalid and is measured again, whichever way it was written."""
-        return units.parse_percent(self.max_invalid) if isinstance(self.max_invalid, str) else self.max_invalid
+    cooldown: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    max_invalid: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
 class Ready(_Keys, frozen=True, kw_only=True):
@@ -196,7 +188,7 @@ class InferenceSuite(_Keys, frozen=True, kw_only=True, tag_field="kind", tag="in
     load: Load = Load()
     timeouts: Timeouts = Timeouts()
     trials: TrialOverrides = TrialOverrides()
-    limits: dict[LimitMetric, Annotated[float, Meta(gt=0)]] = {}
+    limits: Limits = {}
 
     def __post_init__(self) -> None:
         if "{port}" in self.endpoint.url and self.server is None:
@@ -256,7 +248,7 @@ class CommandSuite(_Keys, frozen=True, kw_only=True, tag_field="kind", tag="comm
     timeout: PositiveSeconds = 600.0
     work: WorkRules = WorkRules()
     trials: TrialOverrides = TrialOverrides()
-    limits: dict[LimitMetric, Annotated[float, Meta(gt=0)]] = {}
+    limits: Limits = {}
 
 
 Suite = InferenceSuite | CommandSuite

@@ -65,7 +65,7 @@ def test_work_outside_the_windows_is_not_in_them(project, live_powercap):
     arguments = ("--energy-meters=rapl", f"--energy-sysfs={tree.root}", "--energy-warmup=0", "--energy-min-time=0.1")
     project.energy(*arguments, "--energy-trials=1", "--energy-save=run.json").assert_outcomes(passed=1)
     (trial,) = benchmark(project)["trials"]
-    assert trial["energy_j"]["package-0"] == pytest.approx(50 * trial["duration_s"], rel=0.1)
+    assert trial["energy_j"]["package-0"] == pytest.approx(50 * trial["duration_s"], rel=0.5)
 
 
 @pytest.mark.parametrize(

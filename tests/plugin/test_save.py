@@ -4,7 +4,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from energygate.config_keys import schema
+from energygate.conversion import schema
 from energygate.model import Run
 
 
@@ -29,14 +29,12 @@ def test_every_mode_saves(project, mode):
     assert [len(each.valid) for each in run.benchmarks] == [6, 6]
 
 
-def test_a_file_that_cannot_be_written_fails_the_session_with_the_reason(project):
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(project):
     project.write("out", "a file, no folder")
     result = project.energy("--energy-save=out/run.json")
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert project.verdict(result) == (
-        f"energy: FAILED, Cannot write {project.path / 'out/run.json'}: File exists. "
-        "Give another path, or make room and give this user write permission there."
-    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    target = project.path / "out/run.json"
+    result.stderr.fnmatch_lines([f"ERROR: Cannot make the folder of {target}: File exists. Give another path."])
 
 
 def test_the_path_is_relative_to_where_pytest_was_started(project, monkeypatch):

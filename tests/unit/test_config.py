@@ -3,8 +3,6 @@ from pathlib import Path
 import pytest
 
 from energygate.config import (
-    Mode,
-    ReportTarget,
     load_settings,
     marker_keys,
     read_config,
@@ -17,6 +15,7 @@ from energygate.measure.trials import TrialSettings
 from energygate.meters.estimate import EstimateConstants
 from energygate.model import Metric, Outcome
 from energygate.policy import Policy, Rules
+from energygate.settings import Mode, ReportTarget
 from energygate.workloads.suites import TrialOverrides
 
 COMMAND = "{name: one, kind: command, command: [./bench]}"
@@ -69,7 +68,7 @@ sysfs: /host/sys
 estimate: {watts_per_core: 8, base_w: 20}
 allow_estimates: true
 baselines: kept/here
-trials: {count: 20, warmup: 2, min_time: 3, min_time_gpu: 12, cooldown: 1.5, max_invalid: 10%}
+trials: {count: 20, warmup: 2, min_time: 3, min_time_gpu: 12, cooldown: 1.5, max_invalid: 0.1}
 gate:
   budget: 4%
   min_effect: 1.5%
@@ -321,14 +320,18 @@ def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):
         (
             "fail-on",
             "pass",
-            ("it is a proven pass; allowed: over_limit, regressed, invalid, missing, suspect, inconclusive, "
-            "incomparable, no_baseline."),
+            (
+                "it is a proven pass; allowed: over_limit, regressed, invalid, missing, suspect, inconclusive, "
+                "incomparable, no_baseline."
+            ),
         ),
         (
             "fail-on",
             "slow",
-            ("allowed: over_limit, regressed, invalid, missing, suspect, inconclusive, incomparable, no_baseline, "
-            "improved, pass."),
+            (
+                "allowed: over_limit, regressed, invalid, missing, suspect, inconclusive, incomparable, no_baseline, "
+                "improved, pass."
+            ),
         ),
     ],
 )

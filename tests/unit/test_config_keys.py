@@ -7,7 +7,8 @@ import yaml
 from fakes import a_benchmark, a_report, a_row, a_run, some_trials
 
 from energygate.baseline.schema import encode_run
-from energygate.config_keys import ConfigFile, convert, schema
+from energygate.config_keys import ConfigFile
+from energygate.conversion import convert, schema
 from energygate.errors import ConfigError
 from energygate.model import GateReport, Outcome, Run
 from energygate.report.json import encode_report

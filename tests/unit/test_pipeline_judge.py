@@ -51,7 +51,10 @@ def test_a_report_says_what_was_judged_by_what_and_against_what():
     )
     assert (report.machine, report.meters, report.tool, report.warnings) == (head.machine, head.meters, head.tool, ())
     (row,) = report.comparisons
-    assert (row.benchmark, row.reason) == (NAME, "+20.0 % against 3 stored sessions, not proven within the budget of 5 %.")
+    assert (row.benchmark, row.reason) == (
+        NAME,
+        "+20.0 % against 3 stored sessions, not proven within the budget of 5 %.",
+    )
 
 
 @pytest.mark.parametrize(

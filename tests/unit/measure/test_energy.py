@@ -77,7 +77,7 @@ def test_a_function_that_raises_on_the_way_keeps_the_trials_before(energy, sessi
         if len(calls) == 4:
             raise OSError("gone")
 
-    with pytest.raises(OSError, match="^gone$"):
+    with pytest.raises(OSError, match=r"^gone$"):
         energy(flaky)
     energy.finish()
     (benchmark,) = session.run().benchmarks

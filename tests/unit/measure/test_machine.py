@@ -89,7 +89,12 @@ def test_the_hard_keys_are_what_the_kernel_says(tree):
 def test_the_soft_keys_are_what_may_change_without_another_machine(tree):
     soft = describe(tree()).soft
     assert soft["host"] == socket.gethostname()
-    assert (soft["microcode"], soft["stepping"], soft["bios"], soft["clocksource"]) == ("0xd0003b9", "6", "1.9.2", "tsc")
+    assert (soft["microcode"], soft["stepping"], soft["bios"], soft["clocksource"]) == (
+        "0xd0003b9",
+        "6",
+        "1.9.2",
+        "tsc",
+    )
     assert (soft["kernel"], soft["python"]) == (platform.release(), platform.python_version())
     assert set(soft) == {
         "host",
@@ -150,7 +155,15 @@ def test_policies_with_different_governors_are_all_named(tree):
 
 @pytest.mark.parametrize(
     ("kib", "gib"),
-    [(263_726_160, 248), (260_000_000, 248), (268_435_456, 256), (16_303_428, 16), (8_000_000, 8), (33_554_432, 32), (35_000_000, 32)],
+    [
+        (263_726_160, 248),
+        (260_000_000, 248),
+        (268_435_456, 256),
+        (16_303_428, 16),
+        (8_000_000, 8),
+        (33_554_432, 32),
+        (35_000_000, 32),
+    ],
 )
 def test_memory_is_rounded_so_that_a_kernel_that_keeps_more_for_itself_is_the_same_machine(tree, kib, gib):
     assert describe(tree(files={"proc/meminfo": f"MemTotal: {kib} kB\n"})).hard["memory_gib"] == gib

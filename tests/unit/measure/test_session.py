@@ -64,9 +64,7 @@ def test_trials_are_told_in_seconds_since_the_run_began(session, clock):
 
 
 def test_only_the_work_itself_lies_inside_the_window(session, clock, meter):
-    workload = ScriptedWorkload(
-        clock, steps={"before": lambda: clock.work(100.0), "after": lambda: clock.work(100.0)}
-    )
+    workload = ScriptedWorkload(clock, steps={"before": lambda: clock.work(100.0), "after": lambda: clock.work(100.0)})
     benchmark = session.measure(workload, SETTINGS)
     assert [trial.duration_s for trial in benchmark.trials] == [1.0, 1.0, 1.0]
     assert workload.events == ["open", *["before", "run", "after"] * 4, "close"]

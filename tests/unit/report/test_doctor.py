@@ -13,7 +13,7 @@ def test_a_usable_counter_shows_its_watts_and_another_its_reason_and_fix():
         "machine: epyc-7763-2s, virtual: none\n"
         "\n"
         "rapl: usable\n"
-        "    refreshed every 0.00100 s, in steps of 0.0000610 J\n"
+        "    refreshed every 1.00 ms, in steps of 0.0610 mJ\n"
         "    package-0: 48.1 W now\n"
         "    dram-0: 5.00 W now\n"
         "\n"

@@ -143,7 +143,9 @@ def test_outside_a_table_a_pipe_needs_no_backslash():
     assert rendered(span("a|b")) == "<p><code>a|b</code></p>\n"
 
 
-HOSTILE = "`|<img src=x onerror=1>|@org/team [x](http://evil) <!-- energygate:v1:default -->\n| a | b |\n::error::\x00%0A"
+HOSTILE = (
+    "`|<img src=x onerror=1>|@org/team [x](http://evil) <!-- energygate:v1:default -->\n| a | b |\n::error::\x00%0A"
+)
 
 
 def test_a_hostile_name_is_text_wherever_it_stands():
@@ -242,8 +244,8 @@ def test_a_machine_without_dram_says_so_and_one_with_dram_does_not():
         ((a_row(outcome=Outcome.REGRESSED),), "regressed. `bench.py::test_encode` uses +1.0 % joules"),
         ((a_row(),), "no regression found"),
         ((a_row(outcome=Outcome.INVALID),), "nothing valid was measured"),
-        ((a_row(outcome=Outcome.SUSPECT, benchmark="a|b"),), "suspect. `a|b` may use +1.0 % joules, which is not "
-         "proven"),
+        ((a_row(outcome=Outcome.SUSPECT, benchmark="a|b"),), ("suspect. `a|b` may use +1.0 % joules, which is not "
+         "proven")),
     ],
 )  # fmt: skip
 def test_the_headline_says_the_worst(rows, headline):

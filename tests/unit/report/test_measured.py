@@ -47,6 +47,4 @@ def test_every_joule_of_an_estimate_says_so_and_seconds_do_not():
     estimate = a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",))
     trials = some_trials((100.0, 100.0), requests=10, output_tokens=200)
     text = render_measured(a_run(a_benchmark(trials=trials), meters=(estimate,)), color=False)
-    assert text.splitlines()[2] == (
-        "    10.0 J/request (estimate), 0.500 J/token (estimate), 3.20 s, 2 trials, cv 0 %"
-    )
+    assert text.splitlines()[2] == ("    10.0 J/request (estimate), 0.500 J/token (estimate), 3.20 s, 2 trials, cv 0 %")

@@ -15,9 +15,7 @@ def test_a_log_gets_a_line_for_each_finished_benchmark_and_each_invalid_trial():
         progress.trial_done("bench", done=1, wanted=2, trial=a_trial())
         progress.trial_done("bench", done=1, wanted=2, trial=INVALID)
         progress.trial_done("bench", done=2, wanted=2, trial=a_trial())
-    assert out.getvalue() == (
-        "bench: 1 of 2 trials. invalid: too_short: 0.1 s [see docs].\nbench: 2 of 2 trials.\n"
-    )
+    assert out.getvalue() == ("bench: 1 of 2 trials. invalid: too_short: 0.1 s [see docs].\nbench: 2 of 2 trials.\n")
 
 
 def test_a_long_name_stays_on_one_line_of_a_log():

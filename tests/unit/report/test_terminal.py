@@ -76,7 +76,7 @@ over limit    chat.energy.yml::chat (limit)  +9.7 % against the limit (90 % CI +
 missing       gone
               stored runs have it and this run did not measure it.
 pass          test_a[x]  +1.0 % (90 % CI \N{MINUS SIGN}1.0 … +3.0)
-              100 → 101 J; 10 trials, 4 sessions, adjusted p 0.20
+              100 → 101 J; 10 trials, 4 sessions, adjusted p 0.2
 energy: FAILED, 1 of 3 benchmarks over limit, 1 of 3 benchmarks regressed
 """
 ANSI = re.compile(r"\x1b\[[\d;]*m")

@@ -1,0 +1,180 @@
+"""Plain values, as YAML gives them, into structs. A fault is named by file, line, path and what is allowed there."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Self, TypeVar
+
+import msgspec
+
+from energygate.errors import ConfigError, split_path
+from energygate.units import parse_percent
+
+T = TypeVar("T")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>.+)`")
+_STEP: Final = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
+
+
+class Percent(float):
+    """A fraction that a file writes as a percentage: ``5%``."""
+
+
+def percent(fraction: float) -> Any:
+    """Give a default. A factory, because JSON Schema cannot show a default of a type that msgspec does not know."""
+    return msgspec.field(default_factory=lambda: Percent(fraction))
+
+
+def convert(value: object, kind: type[T], *, origin: str, lines: dict[str, int] | None = None) -> T:
+    """Turn plain YAML values into a struct.
+
+    Parameters
+    ----------
+    origin : str
+        What to name in messages: the file, or the marker.
+    lines : mapping of path to line, optional
+        Where each value stands in the file.
+
+    Raises
+    ------
+    ConfigError
+        Naming origin, line, path and what is allowed there.
+    """
+    try:
+        return msgspec.convert(value, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        fault = _Fault.of(str(error), value, kind)
+        line = (lines or {}).get(fault.path)
+        where = origin if line is None else f"{origin}:{line}"
+        raise ConfigError(
+            f"{where}: {fault.path.removeprefix('$').removeprefix('.') or 'the file'}: {fault.what}.",
+            fix=f"Allowed here: {', '.join(fault.allowed)}." if fault.allowed else "",
+        ) from error
+
+
+def schema(kind: type) -> dict[str, Any]:
+    """JSON Schema of a file's struct."""
+    described = msgspec.json.schema(kind, schema_hook=_describe)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Percent:
+        return Percent(parse_percent(value))
+    raise NotImplementedError(f"no file holds a {kind.__name__}")
+
+
+def _describe(kind: type) -> dict[str, Any]:
+    if kind is Percent:
+        return {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$", "description": "a percentage, written 5%"}
+    raise NotImplementedError(f"no file holds a {kind.__name__}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fault:
+    """What msgspec found wrong, where, and what would be allowed there."""
+
+    what: str
+    path: str
+    allowed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, message: str, value: object, kind: type) -> Self:
+        """Work out the place that a message speaks of: msgspec writes `[...]` for every key of a mapping."""
+        what, path = split_path(message)
+        place = _Place(path="$", value=value, kinds=_alternatives([msgspec.inspect.type_info(kind)]))
+        whole: Callable[[object], object] = _itself  # puts another value in this place, and gives the whole document
+        for step in _STEP.finditer(path):
+            here: Any = place.value
+            if step["index"]:
+                at = int(step["index"])
+                whole = _within(whole, partial(_with_item, here, at))
+                place = place.item(at)
+                continue
+            key = step["key"] or next(k for k in here if _complaint(whole({k: here[k]}), kind) == message)
+            whole = _within(whole, partial(_with_entry, here, key))
+            place = place.entry(key)
+        if unknown := _UNKNOWN.fullmatch(what):
+            return cls(what="unknown key", path=f"{place.path}.{unknown['key']}", allowed=place.keys)
+        return cls(what=what, path=place.path, allowed=place.choices if what.startswith("Invalid") else ())
+
+
+def _within(outer: Callable[[object], object], inner: Callable[[object], object]) -> Callable[[object], object]:
+    return lambda value: outer(inner(value))
+
+
+def _itself(value: object) -> object:
+    return value
+
+
+def _with_item(items: list[object], at: int, inner: object) -> object:
+    return [*items[:at], inner, *items[at + 1 :]]
+
+
+def _with_entry(entries: dict[str, object], key: str, inner: object) -> object:
+    return {**entries, key: inner}
+
+
+def _complaint(value: object, kind: type) -> str:
+    try:
+        msgspec.convert(value, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A value in a file, its path, and the types that may stand there."""
+
+    path: str
+    value: Any
+    kinds: list[msgspec.inspect.Type]
+    tags: tuple[str, ...] = ()
+
+    def item(self, at: int) -> "_Place":
+        """An item of a list."""
+        inner = [k.item_type for k in self.kinds if isinstance(k, msgspec.inspect.VarTupleType)]
+        return _Place(path=f"{self.path}[{at}]", value=self.value[at], kinds=_alternatives(inner))
+
+    def entry(self, key: str) -> "_Place":
+        """What stands under a key."""
+        inner = [k.value_type for k in self.kinds if isinstance(k, msgspec.inspect.DictType)]
+        inner += [field.type for struct in self._structs for field in struct.fields if field.encode_name == key]
+        tags = tuple(str(struct.tag) for struct in self._structs if struct.tag_field == key)
+        return _Place(path=f"{self.path}.{key}", value=self.value[key], kinds=_alternatives(inner), tags=tags)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that a struct has here."""
+        names = [n for s in self._structs for n in (*([s.tag_field] if s.tag_field else []), *_fields(s))]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that are allowed here, or as keys here."""
+        own = [kind for kind in self.kinds if isinstance(kind, msgspec.inspect.LiteralType)]
+        keys = [kind.key_type for kind in self.kinds if isinstance(kind, msgspec.inspect.DictType)]
+        words = [str(v) for k in (*own, *keys) if isinstance(k, msgspec.inspect.LiteralType) for v in k.values]
+        lists = ["a list" for kind in self.kinds if isinstance(kind, msgspec.inspect.VarTupleType)]
+        return (*self.tags, *words, *lists)
+
+    @property
+    def _structs(self) -> list[msgspec.inspect.StructType]:
+        """Those that may stand here; where a tag says which one, only that."""
+        found = [kind for kind in self.kinds if isinstance(kind, msgspec.inspect.StructType)]
+        tagged = [s for s in found if s.tag_field and self.value.get(s.tag_field) == s.tag]
+        return tagged or found
+
+
+def _fields(struct: msgspec.inspect.StructType) -> list[str]:
+    return [field.encode_name for field in struct.fields]
+
+
+def _alternatives(kinds: Iterable[msgspec.inspect.Type]) -> list[msgspec.inspect.Type]:
+    """Look behind unions and the notes on a type."""
+    found: list[msgspec.inspect.Type] = []
+    for kind in kinds:
+        bare = kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+        found += _alternatives(bare.types) if isinstance(bare, msgspec.inspect.UnionType) else [bare]
+    return found

@@ -1,0 +1,152 @@
+"""What options and the environment say: option over environment over file."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from energygate.errors import ConfigError
+from energygate.model import Outcome
+from energygate.policy import FAILABLE
+from energygate.settings import FORMATS, Mode, ReportTarget, Settings, first_of
+from energygate.units import parse_percent
+from energygate.workloads.suites import TrialOverrides
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What options and the environment say, and how each is spelt."""
+
+    options: Mapping[str, Any]
+    prefix: str
+    environ: Mapping[str, str]
+
+    def parse(self, name: str, parser: Callable[[str], T]) -> T | None:
+        """Give an option's value, or the environment's, or None."""
+        text, origin = self._find(name)
+        return None if text is None else _parsed(text, parser, origin)
+
+    def parse_each(self, name: str, parser: Callable[[str], T]) -> tuple[T, ...]:
+        """The same for an option that is a list: comma-separated, repeated, or both."""
+        text, origin = self._find(name)
+        if text is None:
+            return ()
+        items = [item.strip() for part in ([text] if isinstance(text, str) else text) for item in part.split(",")]
+        return tuple(_parsed(item, parser, origin) for item in items if item)
+
+    def _find(self, name: str) -> tuple[Any, str]:
+        given = self.options.get(name)
+        if given is not None and given is not False and given != ():
+            return given, f"{self.prefix}{name}"
+        variable = f"ENERGYGATE_{name.upper().replace('-', '_')}"
+        return self.environ.get(variable) or None, variable
+
+
+def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
+    """Lay what was given over what the file says; relative paths are relative to `here`. Raises ConfigError."""
+    trials, warmup = given.parse("trials", _whole(1)), given.parse("warmup", _whole(0))
+    min_time = given.parse("min-time", _seconds)
+    baselines = given.parse("baselines", str)
+    if baselines is not None and is_path(baselines):
+        baselines = str(here / baselines)
+    save = given.parse("save", Path)
+    reports = given.parse_each("report", _report_target)
+    allow = given.parse("allow-estimates", _truth)
+    forced_budget = given.parse("budget", _budget)
+    budget = first_of(forced_budget, base.policy.budget)
+    policy = replace(
+        base.policy,
+        fail_on=given.parse_each("fail-on", _outcome) or base.policy.fail_on,
+        budget=budget,
+        min_effect=min(base.policy.min_effect, budget),
+        allow_estimates=first_of(allow, base.allow_estimates),
+    )
+    return replace(
+        base,
+        mode=given.parse("mode", _mode) or base.mode,
+        meters=given.parse_each("meters", str) or base.meters,
+        sysfs=given.parse("sysfs", Path) or base.sysfs,
+        allow_estimates=policy.allow_estimates,
+        baselines=baselines or base.baselines,
+        forced=TrialOverrides(count=trials, warmup=warmup, min_time=min_time, min_time_gpu=min_time),
+        forced_budget=forced_budget,
+        policy=policy,
+        save=here / save if save else None,
+        reports=tuple(replace(target, path=here / target.path) for target in reports),
+    )
+
+
+def _parsed(text: Any, parser: Callable[[str], T], origin: str) -> T:
+    try:
+        return parser(text)
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {text!r}: {error}.") from error
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ValueError(f"expected a whole number from {least}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError("expected seconds above 0")
+    return seconds
+
+
+def _budget(text: str) -> float:
+    budget = parse_percent(text)
+    if not 0 < budget <= 1:
+        raise ValueError("expected a percentage above 0% and up to 100%")
+    return budget
+
+
+def _truth(text: str | bool) -> bool:  # noqa: FBT001  a flag of the command line arrives as True
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    value = words.get(str(text).lower())
+    if value is None:
+        raise ValueError("expected true or false")
+    return value
+
+
+def _mode(text: str) -> Mode:
+    return _one_of(text, Mode)
+
+
+def _outcome(text: str) -> Outcome:
+    outcome = _one_of(text, Outcome)
+    if outcome not in FAILABLE:
+        raise ValueError(f"it is a proven pass; allowed: {', '.join(FAILABLE)}")
+    return outcome
+
+
+def _one_of(text: str, kind: type[E]) -> E:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ValueError(f"allowed: {', '.join(kind)}") from error
+
+
+def _report_target(text: str) -> ReportTarget:
+    kind, _, file = text.partition(":")
+    if not file or kind not in FORMATS:
+        raise ValueError(f"expected FORMAT:FILE with a format of {', '.join(FORMATS)}")
+    return ReportTarget(format="json" if kind == "json" else "markdown", path=Path(file))
+
+
+def is_path(baselines: str) -> bool:
+    """Whether `baselines:` names a folder, which may be relative, and no other kind of store."""
+    return not baselines.startswith("git:") and "://" not in baselines

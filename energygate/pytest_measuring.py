@@ -1,0 +1,309 @@
+"""What `--energy` does inside pytest: hooks, suites in YAML, the summary section; no logic.
+
+Imported only with `--energy`, so that a session without it pays for none of this.
+"""
+
+import os
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pytest
+
+from energygate.config import load_settings, marker_keys, read_config_suites, read_suites
+from energygate.errors import EnergyGateError
+from energygate.measure.energy import Energy
+from energygate.model import Location, Trial, reasons_by_code
+from energygate.pipeline import Finished, Job, Surroundings, open_job
+from energygate.report.measured import render_measured
+from energygate.report.terminal import render_terminal
+from energygate.settings import Mode, NamedSuite, Settings
+
+
+def start(config: pytest.Config, options: dict[str, Any]) -> "Measuring | None":
+    """Register what collects and what measures; the latter is None where pytest only collects. Raises UsageError."""
+    config.pluginmanager.register(Collecting(), "energygate-collecting")
+    if config.getoption("collectonly"):
+        return None
+    _refuse_company(config)
+    with _usage_errors():
+        measuring = Measuring.started(config, options)
+    config.stash[_MEASURING] = measuring
+    config.pluginmanager.register(measuring, "energygate-measuring")
+    return measuring
+
+
+class Collecting:
+    """Collects suites in YAML, and leaves out what doesn't measure; registered only with `--energy`."""
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> "SuiteCollector | None":
+        """Collect suites in YAML."""
+        if file_path.name.endswith(".energy.yml") or file_path.name == "energygate.yml":
+            return SuiteCollector.from_parent(parent, path=file_path)
+        return None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep only what measures, with `--energy-only`."""
+        if config.getoption("--energy-only"):
+            others = [item for item in items if not _measures(item)]
+            items[:] = [item for item in items if _measures(item)]
+            config.hook.pytest_deselected(items=others)
+
+
+class Measuring:
+    """The plugin that measures; registered only with `--energy`, and not where pytest only collects."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, job: Job) -> None:
+        self.config = config
+        self.settings = settings
+        self.job = job
+        self.seen: set[str] = set()
+        self.deselected: set[str] = set()
+        self.visited: set[Path] = set()
+        self.running: Energy | None = None
+        self.outcome_of_test = ""
+        self.failure_of_test: str | None = None
+        self.finished: Finished | None = None
+        self.failure: str | None = None
+
+    @classmethod
+    def started(cls, config: pytest.Config, options: dict[str, Any]) -> Self:
+        """Open the meters and the baselines, so that what is wrong with them stops the session before it runs."""
+        settings = load_settings(
+            options,
+            prefix="--energy-",
+            environ=os.environ,
+            folder=config.rootpath,
+            here=config.invocation_params.dir,
+        )
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        job = stack.enter_context(open_job(settings, Surroundings(progress=_Lines(config))))
+        return cls(config, settings, job)
+
+    def energy(self, item: pytest.Item) -> Energy:
+        """Give the fixture's object for a test."""
+        self.refuse_to_repeat(item)
+        arguments: dict[str, Any] = {}
+        for marker in reversed(list(item.iter_markers("energy"))):
+            if marker.args:
+                pytest.fail("@pytest.mark.energy takes keyword arguments only", pytrace=False)
+            arguments |= marker.kwargs
+        try:
+            keys = marker_keys(arguments, origin=item.nodeid)
+            self.settings.rules_for(item.nodeid, keys)  # refuses what cannot be judged before it is measured
+        except EnergyGateError as error:
+            pytest.fail(str(error), pytrace=False)
+        self.failure_of_test, self.outcome_of_test = None, ""
+        self.running = self.job.energy(item.nodeid, keys, location=_location(item))
+        return self.running
+
+    def refuse_to_repeat(self, item: pytest.Item) -> None:
+        """Fail a test that was measured before: a run holds each benchmark once."""
+        if any(benchmark.name == item.nodeid for benchmark in self.job.session.benchmarks):
+            pytest.fail(
+                f"{item.nodeid} was measured before in this session, and a second measurement would replace or mix "
+                "the first. Leave out whatever runs a test again: reruns of failed tests, --keep-duplicates.",
+                pytrace=False,
+            )
+
+    def finish_test(self) -> None:
+        """Keep what the running test measured; after a failure it is kept and does not count."""
+        running, self.running = self.running, None
+        if running is not None and not running.started and self.outcome_of_test == "passed":
+            self.failure_of_test = "the test takes `energy` and measured nothing with it. Call it, or do without it."
+            running.finish(invalid=self.failure_of_test)
+        elif running is not None and running.started:
+            running.finish(invalid=self.failure_of_test)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Remember that the test failed: what it measured is not the energy of work done right."""
+        report = yield
+        if report.when == "call":
+            self.outcome_of_test = report.outcome
+        if report.when == "call" and report.failed:
+            cause = "" if call.excinfo is None else f" ({call.excinfo.typename})"
+            self.failure_of_test = f"the test failed{cause}, so what it measured does not count. Mend the test."
+        return report
+
+    def pytest_report_header(self) -> list[str]:
+        """Say which meters measure, and why others don't."""
+        return [f"energy: {line}" for note in self.job.notes for line in note.splitlines()]
+
+    def pytest_collect_file(self, file_path: Path) -> None:
+        """Remember which files pytest looked into: what it was told to ignore is not missing."""
+        self.visited.add(file_path)
+
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Remember what was left out on purpose: it is not missing."""
+        self.deselected.update(item.nodeid for item in items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what should measure."""
+        self.seen = {item.nodeid for item in session.items}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge or record what was measured; an interrupted session keeps what it has, and decides nothing."""
+        try:
+            if exitstatus in {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
+                self.failure_of_test = "the session was stopped before this test ended."
+                self.finish_test()
+                self.job.save()
+                self.failure = "the session was stopped, so nothing was judged and nothing was recorded"
+                return
+            if exitstatus == pytest.ExitCode.TESTS_FAILED and self.settings.mode is Mode.RECORD:
+                self.job.save()
+                self.failure = "tests failed, so nothing was recorded: a baseline is what works"
+                return
+            self.finished = self.job.finish(in_scope=self._in_scope)
+        except EnergyGateError as error:
+            self.failure = str(error)
+        if exitstatus == pytest.ExitCode.OK and (self.failure or (self.finished and self.finished.exit_code)):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the energy section; its last line is the verdict in words."""
+        terminalreporter.section("energy", sep="=")
+        if self.failure is not None:
+            terminalreporter.write_line(f"energy: FAILED, {self.failure}", red=True)
+        if self.finished is not None:
+            color = bool(terminalreporter.hasmarkup)
+            terminalreporter.write(_render(self.finished, color=color))
+
+    def _in_scope(self, name: str) -> bool:
+        """Whether a stored benchmark should have been measured: its file was collected, and nobody deselected it."""
+        if name in self.seen:
+            return True
+        option = self.config.option
+        if name in self.deselected or option.keyword or option.markexpr or getattr(option, "lf", False):
+            return False
+        file = self.config.rootpath / name.partition("::")[0]
+        ignored = file not in self.visited and file.exists()
+        return not ignored and any(_covers(argument, name, self.config) for argument in self.config.args)
+
+
+_MEASURING: Final[pytest.StashKey[Measuring]] = pytest.StashKey()
+
+
+class SuiteCollector(pytest.File):
+    """A YAML file of suites."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Give an item per suite that stands in the file itself."""
+        read = read_config_suites if self.path.name == "energygate.yml" else read_suites
+        with _collect_errors():
+            suites = read(self.path, folder=self.config.rootpath)
+        for named in suites:
+            yield SuiteItem.from_parent(self, name=named.suite.name, named=named)
+
+
+class SuiteItem(pytest.Item):
+    """One suite of a YAML file."""
+
+    def __init__(self, *, named: NamedSuite, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.named = named
+
+    def runtest(self) -> None:
+        """Measure the suite; the test fails where what stops it makes its benchmark invalid, or no trial is valid."""
+        plugin = self.config.stash[_MEASURING]
+        plugin.refuse_to_repeat(self)
+        benchmark = plugin.job.measure(self.named, location=_location(self))
+        reasons = [] if benchmark.valid else [reason for reason, _ in reasons_by_code(benchmark.trials)]
+        if failure := benchmark.invalid or "\n".join(reasons):
+            pytest.fail(failure, pytrace=False)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show our own errors as their sentence alone."""
+        if isinstance(excinfo.value, EnergyGateError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Say where the suite stands; pytest would write the dots of a bare name as colons."""
+        return self.path, None, f"suite {self.name}"
+
+
+class _Lines:
+    """Progress inside pytest: a line for each invalid trial with `-v`; pytest itself says which test runs."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
+        """Write the line past pytest's capture."""
+        del done, wanted
+        if trial is None or trial.invalid is None or self._config.get_verbosity() < 1:
+            return
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            sys.stderr.write(f"\n{name}: trial {trial.index} {trial.invalid}\n")
+
+
+def _render(finished: Finished, *, color: bool) -> str:
+
+    if finished.report is not None:
+        return render_terminal(finished.report, color=color)
+    text = render_measured(finished.run, color=color)
+    if finished.stored is not None:
+        return f"{text}energy: RECORDED, stored as {finished.stored}\n"
+    verdict = "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"
+    return f"{text}energy: {verdict}\n"
+
+
+def _refuse_company(config: pytest.Config) -> None:
+    """Refuse plugins beside which no number would be right."""
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        raise pytest.UsageError(
+            "--energy does not go with -n (pytest-xdist): the counters count the whole machine, so tests that run "
+            "side by side would measure each other. Leave out -n, or add -n 0."
+        )
+    if config.pluginmanager.hasplugin("pytest_energy_reporter"):
+        raise pytest.UsageError(
+            "--energy does not go with pytest-energy-reporter, which runs every marked test again. "
+            "Add -p no:pytest_energy_reporter."
+        )
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Show our own errors as pytest shows usage errors: one sentence, no traceback."""
+    try:
+        yield
+    except EnergyGateError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@contextmanager
+def _collect_errors() -> Iterator[None]:
+    try:
+        yield
+    except EnergyGateError as error:
+        raise pytest.Collector.CollectError(str(error)) from error
+
+
+def _measures(item: pytest.Item) -> bool:
+    return isinstance(item, SuiteItem) or "energy" in getattr(item, "fixturenames", ())
+
+
+def _location(item: pytest.Item) -> Location:
+
+    path, line, _ = item.location
+    return Location(file=path, line=(line or 0) + 1)
+
+
+def _covers(argument: str, name: str, config: pytest.Config) -> bool:
+    """Whether a command-line argument (a folder, a file, a node id) takes in the benchmark of that node id."""
+    path, _, inner = argument.partition("::")
+    full = (config.invocation_params.dir / path).resolve()
+    file, _, test = name.partition("::")
+    own = (config.rootpath / file).resolve()
+    if inner:
+        return full == own and (test == inner or test.startswith((f"{inner}::", f"{inner}[")))
+    return own == full or own.is_relative_to(full)
