@@ -1,1 +1,10 @@
-pytest_plugins = ["rig.fixtures", "pytester"]
+"""What every test shares: the simulated hardware, and signals as a terminal gives them."""
+
+import signal
+
+pytest_plugins = ["pytester", "rig.fixtures"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell ignores SIGINT for what it starts in the background, and children inherit that: the tests of interrupts
+    # would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

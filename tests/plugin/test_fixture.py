@@ -237,3 +237,38 @@ def test_a_test_that_runs_twice_in_a_session_is_an_error_and_its_first_measureme
         "the first. Leave out whatever runs a test again: reruns of failed tests, --keep-duplicates."
     ) in result.outlines
     assert len(benchmark(project)["trials"]) == 6
+
+
+def test_a_test_that_takes_energy_and_measures_nothing_is_invalid(project):
+    project.one_test("assert energy is not None")
+    result = project.energy("--energy-save=run.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert benchmark(project)["invalid"] == (
+        "the test takes `energy` and measured nothing with it. Call it, or do without it."
+    )
+    assert project.verdict(result) == "energy: FAILED, 1 of 1 benchmark invalid"
+
+
+def test_a_coroutine_function_is_an_error_because_calling_it_does_no_work(project):
+    project.one_test("async def work(): ...\nenergy(work)")
+    result = project.energy()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *test_bench.py::test_it: work is a coroutine function. Calling it does no work yet, so nothing would *"]
+    )
+
+
+def test_a_count_that_comes_too_late_is_an_error_and_not_lost(project):
+    project.one_test(
+        "last = None\n"
+        "for trial in energy.trials():\n"
+        "    with trial:\n"
+        "        pass\n"
+        "    last = trial\n"
+        "last.add(requests=1)"
+    )
+    result = project.energy()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *This trial is recorded already, so what is added now would be lost. Call add before the loop *"]
+    )

@@ -129,3 +129,12 @@ def test_an_unknown_mode_is_refused_with_the_ones_there_are(project):
     assert project.usage_error(project.energy("--energy-mode=compare")) == (
         "--energy-mode: 'compare': allowed: measure, gate, record."
     )
+
+
+def test_a_session_with_a_failed_test_is_saved_and_not_recorded(project):
+    project.write("test_other.py", "def test_wrong():\n    assert False\n")
+    result = project.energy("--energy-mode=record", "--energy-save=run.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.verdict(result) == "energy: FAILED, tests failed, so nothing was recorded: a baseline is what works"
+    assert len(project.json("run.json")["benchmarks"]) == 2
+    assert project.stored() == []

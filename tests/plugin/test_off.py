@@ -99,3 +99,18 @@ def test_every_option_is_in_the_help_with_its_values(project):
 def test_help_and_version_open_no_meter(project):
     assert project.run_alone("--energy", "--energy-meters=replay:absent.jsonl", "--help").ret == 0
     assert project.run_alone("--energy", "--energy-meters=replay:absent.jsonl", "--version").ret == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--energy-mode=gate", "mode"),
+        ("--energy-save=run.json", "save"),
+        ("--energy-report=json:report.json", "report"),
+        ("--energy-fail-on=invalid", "fail-on"),
+    ],
+)
+def test_an_option_that_asks_for_a_result_is_refused_where_nothing_is_measured(project, option, name):
+    assert project.usage_error(project.run(option)) == (
+        f"--energy-{name} asks for a result, and without --energy nothing is measured. Add it."
+    )

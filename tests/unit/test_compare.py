@@ -334,3 +334,9 @@ def test_machine_keys_that_differ_are_named_before_and_after():
     old, new = a_machine(soft={"kernel": "6.8", "host": "a"}), a_machine(soft={"kernel": "6.9", "host": "a"})
     assert soft_key_differences(new, old) == ("kernel: 6.8 → 6.9",)
     assert hard_key_differences(new, old) == ()
+
+
+def test_a_stored_benchmark_that_was_invalid_is_no_session():
+    invalid = a_benchmark(trials=some_trials(), invalid="the test failed.")
+    (found,) = compare(a_run(a_benchmark()), a_baseline(invalid, a_benchmark()), window=Window(), limits={})
+    assert found.sessions == 1

@@ -438,3 +438,9 @@ def test_a_marker_whose_smallest_effect_is_above_its_budget_is_refused(load):
     with pytest.raises(ConfigError) as wrong:
         load().rules_for("a", MarkerKeys(budget=0.03, min_effect=0.04))
     assert str(wrong.value) == f"gate: min_effect 4 %, budget 3 %: {CHOOSE}"
+
+
+def test_a_budget_given_as_an_option_wins_over_every_pattern(tmp_path):
+    (tmp_path / "energygate.yml").write_text("version: 1\noverrides: {'*': {budget: 10%}}\n")
+    settings = load_settings({"budget": "3%"}, prefix="--", environ={}, folder=tmp_path, here=tmp_path)
+    assert settings.rules_for("bench.py::test_encode").budget == 0.03

@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from energygate.errors import EnergyGateError
-from energygate.files import write_atomically
+from energygate.errors import ConfigError, EnergyGateError
+from energygate.files import require_writable, write_atomically
 
 FIX = "Give another path, or make room and give this user write permission there."
 
@@ -66,3 +66,23 @@ def test_a_folder_without_write_permission_is_an_error(tmp_path):
         write_atomically(type(tmp_path)("/proc/run.json"), b"data")
     assert str(failure.value).startswith("Cannot write /proc/run.json: ")
     assert str(failure.value).endswith(FIX)
+
+
+def test_a_path_that_can_be_written_gets_its_folder(tmp_path):
+    require_writable(tmp_path / "new/folder/run.json")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "new", tmp_path / "new/folder"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("file/run.json", "Cannot make the folder of {}: File exists. Give another path."),
+        ("folder", "Cannot write {}. Give the path of a file in a folder that this user may write."),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused(tmp_path, path, message):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError) as refused:
+        require_writable(tmp_path / path)
+    assert str(refused.value) == message.format(tmp_path / path)

@@ -83,3 +83,8 @@ def test_reasons_are_grouped_by_code_with_the_first_sentence_of_each():
     trials = tuple(a_trial(index=index, invalid=reason) for index, reason in enumerate(reasons))
     assert reasons_by_code(trials) == [("read_error: first.", 2), ("suspended: 3 s.", 1)]
     assert reasons_by_code(()) == []
+
+
+def test_a_run_holds_each_benchmark_once():
+    with pytest.raises(ValueError, match=r"^two benchmarks are called 'a'$"):
+        a_run(a_benchmark(name="a"), a_benchmark(name="b"), a_benchmark(name="a"))

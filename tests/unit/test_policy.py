@@ -57,3 +57,18 @@ def test_fewer_than_three_sessions_may_never_fail_a_build():
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         Policy(min_sessions=2)
     assert Policy(min_sessions=3).min_sessions == 3
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"confidence": 0.05}, "gate: confidence must be above 50 % and below 100 %, got 5 %."),
+        ({"false_alarms": 0.0}, "gate: false_alarms must be above 0 % and below 100 %, got 0 %."),
+        ({"power": 1.0}, "gate: power must be above 50 % and below 100 %, got 100 %."),
+        ({"session_sd": 0.0}, "gate: session_sd must be above 0 % and below 100 %, got 0 %."),
+    ],
+)
+def test_shares_that_would_turn_a_bound_round_or_prove_nothing_are_refused(shares, message):
+    with pytest.raises(ConfigError) as refused:
+        Policy(**shares)
+    assert str(refused.value) == message

@@ -149,3 +149,18 @@ def test_stores_that_this_version_does_not_have_are_refused(tmp_path, uri):
         f"baselines: {uri!r}: this version keeps baselines in a folder only. "
         "Give a folder, for example `baselines: baselines`."
     )
+
+
+def test_a_run_in_the_folder_of_another_machine_is_refused(tmp_path):
+    store = FolderStore(tmp_path)
+    path = store.add(a_run(a_benchmark()))
+    strayed = tmp_path / "abcdefabcdef" / path.name
+    strayed.parent.mkdir()
+    path.rename(strayed)
+    own = path.parent.name
+    with pytest.raises(BaselineError) as refused:
+        store.load("abcdefabcdef")
+    assert str(refused.value) == (
+        f"{strayed}: $.machine.fingerprint: {own}, but it lies in the folder of abcdefabcdef. "
+        f"Runs of different machines don't compare. Move it to {path.parent}."
+    )
