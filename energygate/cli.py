@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 
 from energygate.baseline.store import FolderStore, open_store, read_run
-from energygate.config import DEFAULT_FILE, load_settings, read_suites
+from energygate.config import DEFAULT_FILE, find_home, load_settings, read_suites
 from energygate.config_keys import ConfigFile
 from energygate.conversion import schema
 from energygate.errors import BaselineError, ConfigError, EnergyGateError, MeterUnavailable
@@ -35,6 +35,7 @@ from energygate.pipeline import (
     open_job,
     refuse_to_record,
     split_by_machine,
+    unfit_as_sessions,
     write_reports,
 )
 from energygate.report.doctor import render_doctor
@@ -195,8 +196,8 @@ def compare(base: tuple[Path, ...], head: Path, *, as_json: bool, **options: Any
     head_run, base_runs = _given_run(head), [_given_run(path) for path in base]
     baseline = split_by_machine(base_runs, head_run)
     rules = {b.name: settings.rules_for(b.name) for b in head_run.benchmarks}
-    newest = baseline.runs[0].benchmarks if baseline.runs else ()
-    missing = [benchmark for benchmark in newest if head_run.benchmark(benchmark.name) is None]
+    known = {benchmark.name: benchmark for run in reversed(baseline.runs) for benchmark in run.benchmarks}
+    missing = [benchmark for benchmark in known.values() if head_run.benchmark(benchmark.name) is None]
     report = judge(head_run, baseline, replace(settings.policy, rules=rules), missing=missing)
     write_reports(report, settings.reports)
     _print_report(report, as_json=as_json)
@@ -252,7 +253,14 @@ def baseline_record(file: Path, **options: Any) -> None:
     settings = _settings(options)
     found = _given_run(file)
     refuse_to_record(found, allow_estimates=settings.allow_estimates)
+    unfit = unfit_as_sessions(found)
+    if len(unfit) == len(found.benchmarks):
+        raise BaselineError(
+            f"{file} holds no session: {'; '.join(unfit) or 'no benchmark'}.", fix="Record a run with more trials."
+        )
     click.echo(f"stored as {open_store(settings.baselines, folder=settings.folder).add(found)}")
+    for sentence in unfit:
+        click.echo(f"warning: not recorded as a session: {sentence}", err=True)
 
 
 @commands.command()
@@ -297,6 +305,8 @@ def doctor(*, as_json: bool, **options: Any) -> None:
 
 def _given_run(path: Path) -> Run:
     """Read a run named on the command line; one that is not there is a mistake of usage, not an unfit baseline."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder.", fix=f"Give the files in it: {path}/*.json, {path}/*/*.json.")
     if not path.is_file():
         raise ConfigError(f"Cannot read {path}: no such file.", fix="Give a file that `energygate run --save` wrote.")
     return read_run(path)
@@ -309,8 +319,9 @@ def _spelt(text: object) -> str:
 
 def _settings(options: dict[str, Any]) -> Settings:
     here = Path.cwd()
+    home = find_home(here)
     spelt = {name.replace("_", "-"): value for name, value in options.items()}
-    return load_settings(spelt, prefix="--", environ=os.environ, folder=here, here=here)
+    return load_settings(spelt, prefix="--", environ=os.environ, folder=home, here=here)
 
 
 def _store(options: dict[str, Any]) -> FolderStore:
@@ -327,7 +338,9 @@ def _print(finished: Finished, *, as_json: bool) -> None:
         click.echo(_measured(finished.run), nl=False)
     if finished.stored is not None:
         click.echo(f"stored as {finished.stored}", err=as_json)
-    elif finished.exit_code == 5 and finished.report is None:
+    for sentence in finished.unfit:
+        click.echo(f"error: not recorded as a session: {sentence}", err=True)
+    if finished.exit_code == 5 and finished.report is None and not finished.unfit:
         click.echo("error: nothing valid was measured; the reasons stand above", err=True)
 
 

@@ -247,14 +247,20 @@ def _sessions(
     if sessions:
         return tuple(sessions[:most]), None
     if same_work:
-        counted = " that count requests" if benchmark.primary is Metric.J_PER_REQUEST else ""
-        needed = f"{FEWEST_TRIALS} valid trials of it{counted}, at a clean commit"
-        reason = f"none of the {len(same_work)} stored runs has {needed}. Record new ones."
-        return (), Obstacle(outcome=Outcome.NO_BASELINE, reason=reason)
+        return (), Obstacle(outcome=Outcome.NO_BASELINE, reason=_why_no_session(same_work, benchmark.primary))
     if stored_runs:
         reason = "the workload was changed since the stored runs, so they did other work. Record new ones."
         return (), Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     return (), _elsewhere(head, benchmark, baseline)
+
+
+def _why_no_session(stored_runs: Sequence[tuple[Run, Benchmark]], metric: Metric) -> str:
+    """Say why none of the stored runs of the same work counts."""
+    if all(run.source.dirty for run, _ in stored_runs):
+        return "every stored run of it has uncommitted changes, and so describes no commit. Record clean ones."
+    counted = " that count requests" if metric is Metric.J_PER_REQUEST else ""
+    needed = f"{FEWEST_TRIALS} valid trials of it{counted}, at a clean commit"
+    return f"none of the {len(stored_runs)} stored runs has {needed}. Record new ones."
 
 
 def _until_accepted(newest_first: Sequence[Run], name: str) -> Iterator[Run]:
@@ -283,7 +289,7 @@ def _notes(benchmark: Benchmark, usable: Sequence[Trial], sessions: Sequence[Ben
     unusable = [trial for trial in benchmark.valid if trial not in usable]
     notes = [*benchmark.notes]
     notes += [f"trial {trial.index} does not count: {_fault_of_trial(trial)}" for trial in unusable]
-    if sessions:
+    if sessions and usable:
         notes += _differences(sessions[0].labels, benchmark.labels)
     return tuple(notes)
 

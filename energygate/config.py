@@ -54,6 +54,16 @@ def load_settings(
     return apply_options(base, given, here=here)
 
 
+def find_home(folder: Path) -> Path:
+    """Give the nearest folder upwards with an `energygate.yml`, within the repository; else `folder` itself."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / DEFAULT_FILE).exists():
+            return candidate
+        if (candidate / ".git").exists():
+            break
+    return folder
+
+
 def read_config(path: Path) -> ConfigFile:
     """Read an `energygate.yml`. Raises ConfigError."""
     value, lines = _read_yaml(path)

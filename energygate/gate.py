@@ -182,32 +182,38 @@ def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: P
     if family.shift is not None:
         moved = format_change(math.exp(family.shift))
         reason = f"this session differs by {moved} throughout: the machine, or something that all benchmarks share."
-        return _Verdict(Outcome.INCONCLUSIVE, f"{change}; {reason} Measure again.")
+        return _Verdict(Outcome.INCONCLUSIVE, f"{change}; {reason} Not judged: measure again, base and head.")
     budget = f"the budget of {format_percent(rules.budget)}"
     if better:
         return _Verdict(Outcome.IMPROVED, f"{change} against {_sessions(each)}.")
     if high < 1 + rules.budget:
         inside = f"an increase of {format_change(float(estimate.ratio))} is established, inside the budget"
         return _Verdict(Outcome.PASS, f"{change}, within {budget}.", (inside,) if worse else ())
-    if worse and family.spread <= 2 * policy.session_sd:
+    doubt = _doubt_in_sessions(each, family, policy)
+    if worse and doubt is None:
         return _Verdict(Outcome.REGRESSED, f"{change} against {_sessions(each)}, not proven within {budget}.")
     if worse or (estimate.p_value < policy.screen_p and log_ratio >= math.log1p(policy.screen_effect)):
-        return _Verdict(Outcome.SUSPECT, f"{change}: {_why_unproven(each, family, policy, worse=worse)}")
-    detectable = format_change(_detectable(each, estimate, family, policy))
-    reason = (
-        f"{change}: neither within {budget} nor above it. {_sessions(each).capitalize()} could detect {detectable}."
-    )
-    return _Verdict(Outcome.INCONCLUSIVE, f"{reason} Record more sessions, or make trials longer.")
+        return _Verdict(Outcome.SUSPECT, f"{change}: {doubt or _why_unproven(each, family, policy)}")
+    detectable = _detectable(each, estimate, family, policy)
+    could = "" if detectable is None else f"{_sessions(each)} could detect {format_change(detectable)}. "
+    reason = doubt or f"{could}Record more sessions, or make trials longer."
+    return _Verdict(Outcome.INCONCLUSIVE, f"{change}: neither within {budget} nor above it. {reason}")
 
 
-def _why_unproven(each: Comparison, family: _Family, policy: Policy, *, worse: bool) -> str:
+def _doubt_in_sessions(each: Comparison, family: _Family, policy: Policy) -> str | None:
+    """Why the stored sessions can prove no increase, however large, or None where they can."""
     if each.sessions < policy.min_sessions:
-        return f"{_sessions(each)} cannot prove it, {policy.min_sessions} may. Record more sessions."
-    if worse:
+        return f"{_sessions(each)} cannot prove an increase, {policy.min_sessions} may. Record more sessions."
+    if family.spread > 2 * policy.session_sd:
         return (
             f"stored sessions differ by {format_percent(family.spread)} among themselves, more than twice "
-            f"gate.session_sd ({format_percent(policy.session_sd)}): they cannot prove it. Quieten the machine."
+            f"gate.session_sd ({format_percent(policy.session_sd)}): they cannot prove an increase. Quieten the "
+            f"machine, or, if that spread is normal here, set gate.session_sd: {family.spread * 100:.2g}%."
         )
+    return None
+
+
+def _why_unproven(each: Comparison, family: _Family, policy: Policy) -> str:
     p_value = family.p_adjusted[each.benchmark.name]
     if p_value <= policy.false_alarms:
         return (
@@ -247,7 +253,10 @@ def _per_token_within(each: Comparison, policy: Policy) -> bool:
     return float(each.per_token.estimate.interval(policy.confidence)[1]) < 1 + budget
 
 
-def _detectable(each: Comparison, estimate: Estimate, family: _Family, policy: Policy) -> float:
+def _detectable(each: Comparison, estimate: Estimate, family: _Family, policy: Policy) -> float | None:
+    """The ratio that would fail nine times in ten, or None where the stored sessions can prove nothing."""
+    if _doubt_in_sessions(each, family, policy) is not None:
+        return None
     level = min(0.01, policy.false_alarms / max(1, len(family.p_adjusted)))
     return float(
         detectable_stored(estimate, np.asarray(each.between), each.sessions, false_alarms=level, power=policy.power)

@@ -66,9 +66,15 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         min_effect=min(base.policy.min_effect, budget),
         allow_estimates=first_of(allow, base.allow_estimates),
     )
+    mode = given.parse("mode", _mode) or base.mode
+    if reports and mode is not Mode.GATE:
+        raise ConfigError(
+            f"{given.prefix}report asks for a verdict, and mode {mode} makes none.",
+            fix=f"Use {given.prefix}save for the run itself, or mode gate.",
+        )
     return replace(
         base,
-        mode=given.parse("mode", _mode) or base.mode,
+        mode=mode,
         meters=given.parse_each("meters", str) or base.meters,
         sysfs=given.parse("sysfs", Path) or base.sysfs,
         allow_estimates=policy.allow_estimates,

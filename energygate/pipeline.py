@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
 from energygate.clock import Clock, SystemClock
-from energygate.compare import Window, compare, soft_key_differences
+from energygate.compare import FEWEST_TRIALS, Window, compare, soft_key_differences
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
@@ -55,18 +57,26 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What a job left: the run, and by mode its report or the file in the store."""
+    """What a job left: the run, and by mode its report or the file in the store.
+
+    Attributes
+    ----------
+    unfit : tuple of str
+        Which recorded benchmarks will not count as a session, and why.
+    """
 
     run: Run
     report: GateReport | None = None
     stored: Path | None = None
+    unfit: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """The command line's exit code."""
         if self.report is not None:
             return self.report.exit_code
-        return 0 if any(benchmark.is_measured for benchmark in self.run.benchmarks) else 5
+        measured = any(benchmark.is_measured for benchmark in self.run.benchmarks)
+        return 0 if measured and not self.unfit else 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,8 +130,9 @@ class Job:
             case Mode.MEASURE:
                 return Finished(run=run)
             case Mode.RECORD:
-                worth_it = any(benchmark.is_measured for benchmark in run.benchmarks)
-                return Finished(run=run, stored=self.store.add(run) if worth_it else None)
+                unfit = unfit_as_sessions(run)
+                worth_it = len(unfit) < len(run.benchmarks)
+                return Finished(run=run, stored=self.store.add(run) if worth_it else None, unfit=unfit)
             case Mode.GATE:
                 report = self._judge(run, in_scope)
                 write_reports(report, self.settings.reports)
@@ -131,7 +142,9 @@ class Job:
         names = (benchmark.name for benchmark in run.benchmarks)
         rules = {name: self.settings.rules_for(name, self.own_rules.get(name, MarkerKeys())) for name in names}
         policy = replace(self.settings.policy, rules=rules)
-        return judge(run, self.baseline, policy, missing=_missing(run, self.baseline, in_scope))
+        report = judge(run, self.baseline, policy, missing=_missing(run, self.baseline, in_scope))
+        unused = self.settings.unused_patterns([row.benchmark for row in report.comparisons])
+        return msgspec.structs.replace(report, warnings=(*report.warnings, *unused))
 
 
 @contextmanager
@@ -220,8 +233,33 @@ def refuse_to_record(run: Run, *, allow_estimates: bool) -> None:
         raise MeterUnavailable(f"This run cannot be recorded: {doubt}")
 
 
+def unfit_as_sessions(run: Run) -> tuple[str, ...]:
+    """Say which benchmarks of a recorded run will never count as a session, and why."""
+    found: list[str] = []
+    for benchmark in run.benchmarks:
+        if benchmark.invalid is not None or not benchmark.valid:
+            found.append(f"{benchmark.name}: nothing valid was measured")
+        elif len(benchmark.valid) < FEWEST_TRIALS:
+            trials = len(benchmark.valid)
+            found.append(f"{benchmark.name}: {trials} valid trials, and fewer than {FEWEST_TRIALS} are no session")
+    return tuple(found)
+
+
 def split_by_machine(runs: Sequence[Run], head: Run) -> Baseline:
-    """Make a baseline of runs given by hand: those of the head's machine, newest first, and the others."""
+    """Make a baseline of runs given by hand: those of the head's machine, newest first, and the others.
+
+    Raises
+    ------
+    ConfigError
+        If a run is given twice: it is one session, however often it is named, and no baseline for itself.
+    """
+    ids = [run.run_id for run in (*runs, head)]
+    if twice := next((run_id for run_id in ids if ids.count(run_id) > 1), None):
+        raise ConfigError(
+            f"Run {twice} is given twice.",
+            why="One run is one session, and no baseline for itself.",
+            fix="Give each run once, and the head last.",
+        )
     newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
     same = tuple(run for run in newest_first if run.machine.fingerprint == head.machine.fingerprint)
     return Baseline(runs=same, others=tuple(run for run in newest_first if run not in same))

@@ -91,11 +91,14 @@ class Measuring:
             if marker.args:
                 pytest.fail("@pytest.mark.energy takes keyword arguments only", pytrace=False)
             arguments |= marker.kwargs
+        fault: EnergyGateError | None = None
         try:
             keys = marker_keys(arguments, origin=item.nodeid)
             self.settings.rules_for(item.nodeid, keys)  # refuses what cannot be judged before it is measured
         except EnergyGateError as error:
-            pytest.fail(str(error), pytrace=False)
+            fault = error
+        if fault is not None:  # outside the handler, or pytest would show the sentence once more for its cause
+            pytest.fail(str(fault), pytrace=False)
         self.failure_of_test, self.outcome_of_test = None, ""
         self.running = self.job.energy(item.nodeid, keys, location=_location(item))
         return self.running
@@ -251,8 +254,9 @@ def _render(finished: Finished, *, color: bool) -> str:
     if finished.report is not None:
         return render_terminal(finished.report, color=color)
     text = render_measured(finished.run, color=color)
+    unfit = "".join(f"not recorded as a session: {sentence}\n" for sentence in finished.unfit)
     if finished.stored is not None:
-        return f"{text}energy: RECORDED, stored as {finished.stored}\n"
+        return f"{text}{unfit}energy: RECORDED, stored as {finished.stored}\n"
     verdict = "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"
     return f"{text}energy: {verdict}\n"
 

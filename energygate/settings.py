@@ -87,6 +87,15 @@ class Settings:
             settings = overridden(settings, TrialOverrides(count=override.trials))
         return overridden(overridden(settings, own), self.forced)
 
+    def unused_patterns(self, names: Sequence[str]) -> list[str]:
+        """Warn of each pattern that fits no benchmark: a limit that nothing checks looks like one that holds."""
+        places = [("limits", pattern) for pattern in self.limits] + [("overrides", p) for p in self.overrides]
+        return [
+            f"{key}: {pattern!r} fits no benchmark of this run, so it decides nothing"
+            for key, pattern in places
+            if not any(_fits(pattern, name) for name in names)
+        ]
+
     def rules_for(self, name: str, own: MarkerKeys = _NO_MARKER) -> Rules:
         """What one benchmark may cost. `own` is what its marker or suite says."""
         patterns = list(_matching(self.overrides, name))
@@ -102,9 +111,13 @@ class Settings:
         )
 
 
+def _fits(pattern: str, name: str) -> bool:
+    return pattern == name or fnmatchcase(name, pattern)
+
+
 def _matching(patterns: Mapping[str, T], name: str) -> Iterator[T]:
     """Give what stands under each pattern that fits, in the file's order. A pattern that is the name itself fits."""
-    return (value for pattern, value in patterns.items() if pattern == name or fnmatchcase(name, pattern))
+    return (value for pattern, value in patterns.items() if _fits(pattern, name))
 
 
 def overridden(settings: TrialSettings, keys: TrialOverrides) -> TrialSettings:

@@ -33,11 +33,18 @@ def parse_percent(text: object) -> float:
     return float(match[1]) / 100
 
 
-def format_quantity(value: float, unit: str) -> str:
-    """Three significant digits and the unit: ``3.42 J/token``; small values in thousandths: ``4.36 mJ``."""
+def format_quantity(value: float, unit: str, *, like: float | None = None) -> str:
+    """Three significant digits and the unit: ``3.42 J/token``; small values in thousandths: ``4.36 mJ``.
+
+    Parameters
+    ----------
+    like : float, optional
+        A value whose thousandths to use, so that two that are compared have one unit.
+    """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    prefix, factor = next((prefix, factor) for below, prefix, factor in _PREFIXES if abs(value) < below)
+    size = abs(like) if like else abs(value)
+    prefix, factor = next((prefix, factor) for below, prefix, factor in _PREFIXES if size < below)
     rounded = float(f"{value * factor:.2e}")
     decimals = 2 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:.{max(decimals, 0)}f}".replace("-", MINUS) + f" {prefix}{unit}"

@@ -176,7 +176,7 @@ def _open_auto(options: MeterOptions) -> OpenedMeters:
 
 def not_used(refusals: Mapping[str, MeterUnavailable]) -> tuple[str, ...]:
     """One sentence for each meter that `auto` could not take."""
-    return tuple(f"{name}: not used: {refusal.what} {refusal.why}" for name, refusal in refusals.items())
+    return tuple(f"{name}: not used: {refusal.what}" for name, refusal in refusals.items())
 
 
 def _probe(meter: Meter, clock: Callable[[], float], *, seconds: float, sleep: Callable[[float], None]) -> Probe:

@@ -13,7 +13,8 @@ def render_doctor(probes: Sequence[Probe], machine: Machine) -> str:
 
 
 def _lines(probes: Sequence[Probe], machine: Machine) -> Iterator[str]:
-    yield f"machine: {machine.label}, virtual: {machine.hard['virtual']}"
+    virtual = {"none": "no", "unknown": "yes, of unknown make"}.get(machine.hard["virtual"], machine.hard["virtual"])
+    yield f"machine: {machine.label}, virtual: {virtual}"
     for probe in probes:
         yield ""
         if probe.usable:

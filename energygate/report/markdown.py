@@ -18,9 +18,10 @@ MARKER: Final = "<!-- energygate:v1:default -->"
 _MOST_BYTES: Final = 60_000  # GitHub takes 65,536 characters
 _MOST_ROWS_BYTES: Final = 45_000
 _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
-_HEADER: Final = """\
-| | benchmark | base | head | change (90 % interval) | per token | n | p (adjusted) | outcome |
-|:-:|:--|--:|--:|--:|--:|--:|--:|:--|"""
+_COLUMNS: Final = ("", "benchmark", "base", "head", "change (90 % interval)", "n", "p (adjusted)", "outcome")
+_ALIGNED: Final = (":-:", ":--", "--:", "--:", "--:", "--:", "--:", ":--")
+_PER_TOKEN_AT: Final = 5  # the column is there only where tokens are counted
+_MOVED: Final = {Outcome.REGRESSED, Outcome.SUSPECT, Outcome.IMPROVED}
 
 
 def render_markdown(report: GateReport) -> str:
@@ -70,7 +71,8 @@ def _parts(report: GateReport) -> Iterator[str]:
     if unseen := len(shown) - len(kept):
         yield f"_{unseen} more row{'s' if unseen > 1 else ''} left out for length; the JSON report has all._"
     for line in kept:
-        if line.row.domains:
+        parts = len(line.row.domains) + len(line.row.work)
+        if line.row.outcome in _MOVED and parts > 1:
             yield _details(f"Where the joules went: {_plain(line.row.benchmark)}", _where(report, line.row))
     if passing:
         title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
@@ -84,7 +86,7 @@ def _worst(lines: Iterable[Line]) -> Iterator[Line]:
     """Give rows, worst first, as long as they and their reasons leave room for the rest."""
     room = _MOST_ROWS_BYTES
     for line in lines:
-        room -= len("\n".join([_cells(line), *_reasons([line])]).encode())
+        room -= len("\n".join([_joined(_cells(line, tokens=True)), *_reasons([line])]).encode())
         if room < 0:
             return
         yield line
@@ -115,11 +117,20 @@ def _uncommitted(report: GateReport) -> str:
     return f"{runs} stored run{'' if runs == 1 else 's'} without a commit" if runs else "nothing stored"
 
 
-def _table(lines: Iterable[Line]) -> str:
-    return "\n".join([_HEADER, *(_cells(line) for line in lines)])
+def _table(lines: Sequence[Line]) -> str:
+    tokens = any(line.per_token for line in lines)
+    columns, aligned = list(_COLUMNS), list(_ALIGNED)
+    if tokens:
+        columns.insert(_PER_TOKEN_AT, "per output token")
+        aligned.insert(_PER_TOKEN_AT, "--:")
+    return "\n".join([_joined(columns), _joined(aligned), *(_joined(_cells(line, tokens=tokens)) for line in lines)])
 
 
-def _cells(line: Line) -> str:
+def _joined(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(line: Line, *, tokens: bool) -> list[str]:
     row = line.row
     ends = rows.interval(row)
     cells = [
@@ -128,12 +139,13 @@ def _cells(line: Line) -> str:
         rows.typical(row.base, row),
         rows.typical(row.head, row),
         f"**{rows.change(row)}**{f' ({ends})' if ends else ''}",
-        rows.change(line.per_token) if line.per_token else "\N{EN DASH}",
         rows.size(row),
         rows.p_adjusted(row),
         f"**{rows.WORDS[row.outcome]}**{_could_detect(row)}",
     ]
-    return f"| {' | '.join(cells)} |"
+    if tokens:
+        cells.insert(_PER_TOKEN_AT, rows.change(line.per_token) if line.per_token else "\N{EN DASH}")
+    return cells
 
 
 def _could_detect(row: Row) -> str:

@@ -30,14 +30,15 @@ def _lines(run: Run) -> Iterator[Text]:
 
 def _figures(benchmark: Benchmark, *, estimated: bool) -> Iterator[str]:
     label = " (estimate)" if estimated else ""
-    for metric in (benchmark.primary, Metric.J_PER_OUTPUT_TOKEN, Metric.DURATION_S):
+    for metric in (benchmark.primary, Metric.J_PER_OUTPUT_TOKEN):
         if values := _values(benchmark, metric):
-            known = "" if metric is Metric.DURATION_S else label
-            yield f"{format_quantity(fmean(values), metric.unit)}{known}"
+            yield f"{format_quantity(fmean(values), metric.unit)}{label}"
+    trials = len(benchmark.valid)
+    length = format_quantity(fmean(trial.duration_s for trial in benchmark.valid), "s")
+    yield f"{trials} trial{'' if trials == 1 else 's'} of {length}"
     values = _values(benchmark, benchmark.primary)
-    trials = f"{len(values)} trial{'' if len(values) == 1 else 's'}"
-    spread = len(values) > 1 and fmean(values) > 0
-    yield f"{trials}, cv {format_percent(stdev(values) / fmean(values))}" if spread else trials
+    if len(values) > 1 and fmean(values) > 0:
+        yield f"cv {format_percent(stdev(values) / fmean(values))}"
 
 
 def _values(benchmark: Benchmark, metric: Metric) -> list[float]:

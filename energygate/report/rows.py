@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from energygate.model import GateReport, MeterInfo, Metric, Outcome, Row, count_outcomes
-from energygate.units import format_change, format_p, format_percent, format_quantity
+from energygate.units import format_change, format_p, format_quantity
 
 SIGNS: Final = {
     Outcome.OVER_LIMIT: "\N{CROSS MARK}",
@@ -55,7 +55,7 @@ def typical(value: float | None, row: Row) -> str:
     if value is None:
         return _ABSENT
     estimate = " (estimate)" if row.estimated and not _is_limit_itself(value, row) else ""
-    return f"{format_quantity(value, row.metric.unit)}{estimate}"
+    return f"{format_quantity(value, row.metric.unit, like=row.base)}{estimate}"
 
 
 def _is_limit_itself(value: float, row: Row) -> bool:
@@ -138,8 +138,7 @@ def closing_line(report: GateReport) -> str:
         return f"energy: FAILED, {', '.join(failing)}"
     if report.verdict == "passed":
         improved = f", {counts[Outcome.IMPROVED]} improved" if Outcome.IMPROVED in counts else ""
-        budget = format_percent(report.policy.budget)
-        return f"energy: PASSED, {total} of {total} {plural} within budget (default {budget}){improved}"
+        return f"energy: PASSED, {total} of {total} {plural} within budget{improved}"
     found = ", ".join(f"{n} {WORDS[outcome]}" for outcome, n in counts.items())
     return f"energy: INCONCLUSIVE, {total} {plural}: {found}"
 
@@ -161,7 +160,7 @@ def sides(row: Row) -> str:
         return typical(row.head, row)
     if row.how == "limit":
         return f"{typical(row.head, row)}, limit {typical(row.base, row)}"
-    base = format_quantity(row.base, row.metric.unit).removesuffix(f" {row.metric.unit}")
+    base = format_quantity(row.base, row.metric.unit).partition(" ")[0]
     return f"{base} \N{RIGHTWARDS ARROW} {typical(row.head, row)}"
 
 
