@@ -198,7 +198,9 @@ def compare(base: tuple[Path, ...], head: Path, *, as_json: bool, **options: Any
     rules = {b.name: settings.rules_for(b.name) for b in head_run.benchmarks}
     known = {benchmark.name: benchmark for run in reversed(baseline.runs) for benchmark in run.benchmarks}
     missing = [benchmark for benchmark in known.values() if head_run.benchmark(benchmark.name) is None]
-    report = judge(head_run, baseline, replace(settings.policy, rules=rules), missing=missing)
+    unused = settings.unused_patterns([benchmark.name for benchmark in (*head_run.benchmarks, *missing)])
+    policy = replace(settings.policy, rules=rules)
+    report = judge(head_run, baseline, policy, missing=missing, warnings=unused)
     write_reports(report, settings.reports)
     _print_report(report, as_json=as_json)
     sys.exit(report.exit_code)
@@ -320,7 +322,7 @@ def _spelt(text: object) -> str:
 def _settings(options: dict[str, Any]) -> Settings:
     here = Path.cwd()
     home = find_home(here)
-    spelt = {name.replace("_", "-"): value for name, value in options.items()}
+    spelt = {"mode": "gate"} | {name.replace("_", "-"): value for name, value in options.items()}
     return load_settings(spelt, prefix="--", environ=os.environ, folder=home, here=here)
 
 

@@ -179,10 +179,10 @@ def _gather(
     window: Window,
     limits: Mapping[str, Mapping[Metric, float]],
 ) -> _Evidence:
-    usable = _usable(benchmark, benchmark.primary)
+    usable = usable_trials(benchmark, benchmark.primary)
     unusable = len(benchmark.trials) - len(usable)
     sessions, obstacle = _sessions(head, benchmark, baseline, window.sessions)
-    used = [_usable(session, benchmark.primary) for session in sessions]
+    used = [usable_trials(session, benchmark.primary) for session in sessions]
     return _Evidence(
         benchmark=benchmark,
         obstacle=_fault_of_head(benchmark, usable, window.max_invalid) or obstacle or too_few(len(usable)),
@@ -196,7 +196,7 @@ def _gather(
     )
 
 
-def _usable(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
+def usable_trials(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
     """The valid trials whose metric is positive and finite: only those have a log."""
     return tuple(trial for trial in benchmark.valid if _is_positive(trial.value(metric)))
 
@@ -273,7 +273,7 @@ def _until_accepted(newest_first: Sequence[Run], name: str) -> Iterator[Run]:
 
 def _is_session(run: Run, found: Benchmark, metric: Metric) -> bool:
     """Whether a stored run counts; a dirty tree describes no commit."""
-    return not run.source.dirty and found.invalid is None and len(_usable(found, metric)) >= FEWEST_TRIALS
+    return not run.source.dirty and found.invalid is None and len(usable_trials(found, metric)) >= FEWEST_TRIALS
 
 
 def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:

@@ -55,13 +55,13 @@ def load_settings(
 
 
 def find_home(folder: Path) -> Path:
-    """Give the nearest folder upwards with an `energygate.yml`, within the repository; else `folder` itself."""
-    for candidate in (folder, *folder.parents):
-        if (candidate / DEFAULT_FILE).exists():
-            return candidate
-        if (candidate / ".git").exists():
-            break
-    return folder
+    """Give the nearest folder upwards with an `energygate.yml`, within the repository; else `folder` itself.
+
+    Outside a repository nobody looks upwards: a stranger's file names commands.
+    """
+    upwards = (folder, *folder.parents)
+    top = next((index for index, candidate in enumerate(upwards) if (candidate / ".git").exists()), 0)
+    return next((candidate for candidate in upwards[: top + 1] if (candidate / DEFAULT_FILE).exists()), folder)
 
 
 def read_config(path: Path) -> ConfigFile:

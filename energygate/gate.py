@@ -196,7 +196,7 @@ def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: P
         return _Verdict(Outcome.SUSPECT, f"{change}: {doubt or _why_unproven(each, family, policy)}")
     detectable = _detectable(each, estimate, family, policy)
     could = "" if detectable is None else f"{_sessions(each)} could detect {format_change(detectable)}. "
-    reason = doubt or f"{could}Record more sessions, or make trials longer."
+    reason = f"{doubt[0].upper()}{doubt[1:]}" if doubt else f"{could}Record more sessions, or make trials longer."
     return _Verdict(Outcome.INCONCLUSIVE, f"{change}: neither within {budget} nor above it. {reason}")
 
 
@@ -205,10 +205,11 @@ def _doubt_in_sessions(each: Comparison, family: _Family, policy: Policy) -> str
     if each.sessions < policy.min_sessions:
         return f"{_sessions(each)} cannot prove an increase, {policy.min_sessions} may. Record more sessions."
     if family.spread > 2 * policy.session_sd:
+        spread = format_percent(family.spread)
         return (
-            f"stored sessions differ by {format_percent(family.spread)} among themselves, more than twice "
-            f"gate.session_sd ({format_percent(policy.session_sd)}): they cannot prove an increase. Quieten the "
-            f"machine, or, if that spread is normal here, set gate.session_sd: {family.spread * 100:.2g}%."
+            f"stored sessions differ by {spread} among themselves, more than twice gate.session_sd "
+            f"({format_percent(policy.session_sd)}): they cannot prove an increase. Quieten the machine, or, if that "
+            f"spread is normal here, set gate.session_sd: {spread.replace(' ', '')}."
         )
     return None
 

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
-
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
 from energygate.clock import Clock, SystemClock
-from energygate.compare import FEWEST_TRIALS, Window, compare, soft_key_differences
+from energygate.compare import FEWEST_TRIALS, Window, compare, soft_key_differences, usable_trials
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
@@ -142,9 +140,9 @@ class Job:
         names = (benchmark.name for benchmark in run.benchmarks)
         rules = {name: self.settings.rules_for(name, self.own_rules.get(name, MarkerKeys())) for name in names}
         policy = replace(self.settings.policy, rules=rules)
-        report = judge(run, self.baseline, policy, missing=_missing(run, self.baseline, in_scope))
-        unused = self.settings.unused_patterns([row.benchmark for row in report.comparisons])
-        return msgspec.structs.replace(report, warnings=(*report.warnings, *unused))
+        missing = _missing(run, self.baseline, in_scope)
+        unused = self.settings.unused_patterns([benchmark.name for benchmark in (*run.benchmarks, *missing)])
+        return judge(run, self.baseline, policy, missing=missing, warnings=unused)
 
 
 @contextmanager
@@ -178,8 +176,15 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
         yield Job(settings=settings, session=session, store=store, baseline=baseline)
 
 
-def judge(head: Run, baseline: Baseline, policy: Policy, *, missing: Sequence[Benchmark] = ()) -> GateReport:
-    """Compare a run with its baseline and decide. Pure."""
+def judge(
+    head: Run,
+    baseline: Baseline,
+    policy: Policy,
+    *,
+    missing: Sequence[Benchmark] = (),
+    warnings: Sequence[str] = (),
+) -> GateReport:
+    """Compare a run with its baseline and decide. Pure. `warnings` are put after its own."""
     window = Window(
         sessions=policy.window,
         max_invalid=policy.max_invalid,
@@ -209,7 +214,7 @@ def judge(head: Run, baseline: Baseline, policy: Policy, *, missing: Sequence[Be
             fail_on=tuple(policy.fail_on),
         ),
         comparisons=rows,
-        warnings=tuple(_warnings(head, used)),
+        warnings=(*_warnings(head, used), *warnings),
     )
 
 
@@ -237,11 +242,12 @@ def unfit_as_sessions(run: Run) -> tuple[str, ...]:
     """Say which benchmarks of a recorded run will never count as a session, and why."""
     found: list[str] = []
     for benchmark in run.benchmarks:
-        if benchmark.invalid is not None or not benchmark.valid:
+        usable = 0 if benchmark.invalid is not None else len(usable_trials(benchmark, benchmark.primary))
+        if usable == 0:
             found.append(f"{benchmark.name}: nothing valid was measured")
-        elif len(benchmark.valid) < FEWEST_TRIALS:
-            trials = len(benchmark.valid)
-            found.append(f"{benchmark.name}: {trials} valid trials, and fewer than {FEWEST_TRIALS} are no session")
+        elif usable < FEWEST_TRIALS:
+            trials = f"{usable} valid trial{'' if usable == 1 else 's'}"
+            found.append(f"{benchmark.name}: {trials}, and fewer than {FEWEST_TRIALS} are no session")
     return tuple(found)
 
 

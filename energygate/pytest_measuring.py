@@ -250,15 +250,23 @@ class _Lines:
 
 
 def _render(finished: Finished, *, color: bool) -> str:
-
     if finished.report is not None:
         return render_terminal(finished.report, color=color)
     text = render_measured(finished.run, color=color)
     unfit = "".join(f"not recorded as a session: {sentence}\n" for sentence in finished.unfit)
+    return f"{text}{unfit}energy: {_verdict(finished)}\n"
+
+
+def _verdict(finished: Finished) -> str:
+    """What came of a run that nobody judged: FAILED wherever the session fails."""
+    if finished.stored is not None and finished.unfit:
+        share = f"{len(finished.unfit)} of {len(finished.run.benchmarks)} benchmarks"
+        return f"FAILED, {share} not recorded as a session; stored as {finished.stored}"
     if finished.stored is not None:
-        return f"{text}{unfit}energy: RECORDED, stored as {finished.stored}\n"
-    verdict = "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"
-    return f"{text}energy: {verdict}\n"
+        return f"RECORDED, stored as {finished.stored}"
+    if finished.unfit:
+        return "FAILED, nothing was recorded"
+    return "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"
 
 
 def _refuse_company(config: pytest.Config) -> None:

@@ -44,7 +44,7 @@ def format_quantity(value: float, unit: str, *, like: float | None = None) -> st
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
     size = abs(like) if like else abs(value)
-    prefix, factor = next((prefix, factor) for below, prefix, factor in _PREFIXES if size < below)
+    prefix, factor = next((prefix, factor) for below, prefix, factor in _PREFIXES if size < below or below == math.inf)
     rounded = float(f"{value * factor:.2e}")
     decimals = 2 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:.{max(decimals, 0)}f}".replace("-", MINUS) + f" {prefix}{unit}"

@@ -96,7 +96,7 @@ def test_measure_mode_shows_what_was_measured_and_saves_it(energygate):
     assert code == 0
     assert out == (
         f"replayed by replay (package-0) on {run['machine']['label']}\n{NAME}\n"
-        "    100 J, 2.00 s, 10 trials, cv 0.284 %\n"
+        "    100 J, 10 trials of 2.00 s, cv 0.284 %\n"
     )
     assert err == LEGEND + DONE
     assert (run["schema"], run["source"]["branch"], run["source"]["dirty"]) == ("energygate.run/1", "main", False)
@@ -107,7 +107,7 @@ def test_recorded_sessions_make_a_pass_and_a_regression(energygate):
     energygate.record()
     code, out, err = energygate("run", "a.energy.yml", "--meters", energygate.windows("same.jsonl"))
     assert (code, err) == (0, LEGEND + DONE)
-    assert out.splitlines()[-1] == "energy: PASSED, 1 of 1 benchmark within budget (default 5 %)"
+    assert out.splitlines()[-1] == "energy: PASSED, 1 of 1 benchmark within budget"
     code, out, err = energygate("run", "a.energy.yml", "--meters", energygate.windows("worse.jsonl", 1.3))
     assert (code, err) == (1, LEGEND + DONE)
     assert out.splitlines()[1].startswith(f"regressed     {NAME}  +29.7 % (90 % CI +")
@@ -162,8 +162,29 @@ def test_nothing_valid_is_5_in_every_mode(energygate):
     assert code == 5
     assert err.splitlines()[-1] == "error: nothing valid was measured; the reasons stand above"
     assert "    3 invalid trials: work_failed: the command exited with status 1." in out
-    assert energygate("run", "bad.energy.yml", "--meters", meters, "--mode", "record")[0] == 5
+    code, _, err = energygate("run", "bad.energy.yml", "--meters", meters, "--mode", "record")
+    assert code == 5
+    assert err.splitlines()[-1] == ("error: not recorded as a session: bad.energy.yml::one: nothing valid was measured")
     assert not (energygate.folder / "baselines").exists()
+
+
+def test_too_few_trials_are_not_recorded(energygate):
+    meters = energygate.windows("w.jsonl")
+    code, out, err = energygate("run", "a.energy.yml", "--mode", "record", "--trials", "4", "--meters", meters)
+    assert (code, "stored as" in out) == (5, False)
+    assert err.splitlines()[-1] == (
+        f"error: not recorded as a session: {NAME}: 4 valid trials, and fewer than 5 are no session"
+    )
+    assert not (energygate.folder / "baselines").exists()
+
+
+def test_a_run_that_is_fit_in_part_is_recorded_and_ends_with_5(energygate):
+    energygate.write("bad.energy.yml", SUITE.replace('"true"', '"false"'))
+    options = ("--mode", "record", "--trials", "5", "--meters", energygate.windows("w.jsonl"))
+    code, out, err = energygate("run", "a.energy.yml", "bad.energy.yml", *options)
+    assert code == 5
+    assert Path(out.splitlines()[-1].removeprefix("stored as ")).is_file()
+    assert err.splitlines()[-1] == ("error: not recorded as a session: bad.energy.yml::one: nothing valid was measured")
 
 
 def test_a_limit_that_is_exceeded_is_1(energygate):
@@ -227,6 +248,24 @@ def test_stored_runs_are_listed_shown_and_recorded_from_a_file(energygate):
     assert energygate("baseline", "show", "x")[0] == 4
 
 
+def test_a_saved_run_is_stored_with_a_warning_and_only_where_it_holds_a_session(energygate):
+    meters = energygate.windows("w.jsonl")
+    energygate("run", "a.energy.yml", "--mode", "measure", "--meters", meters, "--save", "run.json")
+    run = json.loads((energygate.folder / "run.json").read_text())
+    short = {**run["benchmarks"][0], "name": "short", "trials": run["benchmarks"][0]["trials"][:4]}
+    sentence = "short: 4 valid trials, and fewer than 5 are no session"
+    energygate.write("unfit.json", json.dumps(run | {"benchmarks": [short]}))
+    assert energygate("baseline", "record", "unfit.json") == (
+        4,
+        "",
+        f"error: unfit.json holds no session: {sentence}. Record a run with more trials.\n",
+    )
+    energygate.write("partly.json", json.dumps(run | {"benchmarks": [*run["benchmarks"], short]}))
+    code, out, err = energygate("baseline", "record", "partly.json")
+    assert (code, err) == (0, f"warning: not recorded as a session: {sentence}\n")
+    assert Path(out.removeprefix("stored as ").rstrip()).is_file()
+
+
 def test_run_files_are_compared(energygate):
     names = []
     for session in range(4):
@@ -253,6 +292,70 @@ def test_a_benchmark_that_head_lacks_is_missing_in_a_comparison(energygate):
     code, out, _ = energygate("compare", "base.json", "head.json", "--fail-on", "missing")
     assert code == 4
     assert out.splitlines()[-1] == "energy: FAILED, 1 of 2 benchmarks missing"
+
+
+def test_what_any_base_run_has_is_missing_where_the_head_lacks_it(energygate):
+    for name in ("old.json", "new.json", "head.json"):
+        options = ("--mode", "measure", "--meters", energygate.windows("w.jsonl"), "--save", name)
+        energygate("run", "a.energy.yml", *options)
+    old = json.loads((energygate.folder / "old.json").read_text())
+    old["benchmarks"].append({**old["benchmarks"][0], "name": "gone"})
+    energygate.write("old.json", json.dumps(old))
+    code, out, _ = energygate("compare", "old.json", "new.json", "head.json", "--fail-on", "missing")
+    assert code == 4
+    assert out.splitlines()[-1] == "energy: FAILED, 1 of 2 benchmarks missing"
+
+
+def test_a_run_is_no_baseline_for_itself_and_a_folder_no_run(energygate):
+    options = ("--mode", "measure", "--meters", energygate.windows("w.jsonl"), "--save", "run.json")
+    energygate("run", "a.energy.yml", *options)
+    run_id = json.loads((energygate.folder / "run.json").read_text())["run_id"]
+    assert energygate("compare", "run.json", "run.json") == (
+        2,
+        "",
+        (
+            f"error: Run {run_id} is given twice. One run is one session, and no baseline for itself. "
+            "Give each run once, and the head last.\n"
+        ),
+    )
+    (energygate.folder / "runs").mkdir()
+    assert energygate("compare", "runs", "run.json") == (
+        2,
+        "",
+        "error: runs is a folder. Give the files in it: runs/*.json, runs/*/*.json.\n",
+    )
+
+
+UNUSED = "warning: limits: 'gone::*' fits no benchmark of this run, so it decides nothing"
+
+
+def test_a_limit_that_fits_nothing_is_a_warning_wherever_there_is_a_verdict(energygate):
+    energygate.write("energygate.yml", 'version: 1\nlimits: {"gone::*": {energy_j: 90}, "a*": {energy_j: 900}}\n')
+    for name in ("base.json", "head.json"):
+        options = ("--meters", energygate.windows("w.jsonl"), "--save", name)
+        code, out, _ = energygate("run", "a.energy.yml", *options)
+        assert code == 0
+        assert [line for line in out.splitlines() if line.startswith("warning: limits")] == [UNUSED]
+    code, out, _ = energygate("compare", "base.json", "head.json")
+    assert code == 0
+    assert [line for line in out.splitlines() if line.startswith("warning: limits")] == [UNUSED]
+
+
+def test_the_configuration_of_the_repository_holds_in_its_folders_too(energygate):
+    energygate.write("energygate.yml", 'version: 1\nlimits: {"sub/b.energy.yml::*": {energy_j: 90}}\n')
+    energygate.write("sub/b.energy.yml", SUITE)
+    meters = energygate.windows("sub/w.jsonl").replace("sub/", "")
+    below = Shell(energygate.folder / "sub")
+    code, out, _ = below("run", "b.energy.yml", "--meters", meters, GIT_CEILING_DIRECTORIES="")
+    assert code == 1
+    assert out.splitlines()[-1] == "energy: FAILED, 1 of 1 benchmark over limit"
+
+
+def test_a_mode_of_the_environment_means_only_commands_that_measure(energygate):
+    meters = energygate.windows("w.jsonl")
+    energygate("run", "a.energy.yml", "--meters", meters, "--report", "json:r.json")
+    done = energygate("report", "r.json", "--report", "markdown:c.md", ENERGYGATE_MODE="record")
+    assert done == (0, "", "")
 
 
 def test_a_stored_report_is_rendered_again(energygate):
@@ -304,6 +407,11 @@ def test_doctor_without_a_counter_is_5_and_says_why(energygate, tmp_path):
             f"Two benchmarks are called {NAME}. Rename one of them, or name its file once.",
         ),
         (["run", "a.energy.yml", "--trials", "0"], 2, "--trials: '0': expected a whole number from 1."),
+        (
+            ["run", "a.energy.yml", "--mode", "record", "--report", "json:r.json"],
+            2,
+            "--report asks for a verdict, and mode record makes none. Use --save for the run itself, or mode gate.",
+        ),
         (["run", "a.energy.yml", "--mode", "gait"], 2, "--mode: 'gait': allowed: measure, gate, record."),
         (
             ["run", "a.energy.yml", "--report", "html:x"],

@@ -3,7 +3,14 @@
 import pytest
 
 BUDGET = "version: 1\ngate: {{budget: {}%}}\n"
-PASSED = "energy: PASSED, 2 of 2 benchmarks within budget (default {} %)"
+
+
+def judged(project, *arguments):
+    """Gate, and give the verdict, how many benchmarks passed, and the budget that decided."""
+    project.energy(f"--energy-report=json:{project.path / 'report.json'}", *arguments)
+    report = project.json("report.json")
+    (project.path / "report.json").unlink()
+    return report["verdict"], report["counts"], report["policy"]["budget"]
 
 
 @pytest.fixture
@@ -14,17 +21,16 @@ def stored_project(project):
 
 def test_the_file_in_the_root_folder_is_found_from_any_folder(stored_project, monkeypatch):
     stored_project.write("energygate.yml", BUDGET.format(20))
-    assert stored_project.verdict(stored_project.energy()) == PASSED.format(20)
+    assert judged(stored_project) == ("passed", {"pass": 2}, 0.2)
     monkeypatch.chdir(stored_project.path / "baselines")
     (stored_project.path / "windows.jsonl").rename(stored_project.path / "baselines/windows.jsonl")
-    result = stored_project.energy("--rootdir=..", "../test_bench.py")
-    assert stored_project.verdict(result) == PASSED.format(20)
+    assert judged(stored_project, "--rootdir=..", "../test_bench.py") == ("passed", {"pass": 2}, 0.2)
 
 
 def test_another_file_is_used_where_the_option_names_it(stored_project):
     stored_project.write("energygate.yml", BUDGET.format(20))
     stored_project.write("ci.yml", BUDGET.format(30))
-    assert stored_project.verdict(stored_project.energy("--energy-config=ci.yml")) == PASSED.format(30)
+    assert judged(stored_project, "--energy-config=ci.yml") == ("passed", {"pass": 2}, 0.3)
 
 
 def test_a_file_that_is_named_and_not_there_is_an_error(project):
@@ -71,6 +77,22 @@ def test_the_environment_wins_over_the_file_and_an_option_over_both(project, mon
     result = project.run("--energy", "--energy-mode=gate", "--energy-trials=5", "--energy-save=other.json")
     assert project.verdict(result) == "energy: INCONCLUSIVE, 2 benchmarks: 2 no baseline"
     assert [len(each["trials"]) for each in project.json("other.json")["benchmarks"]] == [5, 5]
+
+
+def test_a_pattern_that_fits_no_benchmark_is_a_warning_and_fails_nothing(project):
+    project.write(
+        "energygate.yml",
+        "version: 1\nlimits: {'*::test_encod': {energy_j: 80}, '*::test_encode': {energy_j: 200}}\n"
+        "overrides: {'*gone*': {trials: 5}}\n",
+    )
+    result = project.energy("--energy-report=json:report.json")
+    assert result.ret == 0
+    warnings = [
+        "limits: '*::test_encod' fits no benchmark of this run, so it decides nothing",
+        "overrides: '*gone*' fits no benchmark of this run, so it decides nothing",
+    ]
+    assert project.section(result)[1:3] == [f"warning: {warning}" for warning in warnings]
+    assert project.json("report.json")["warnings"] == warnings
 
 
 @pytest.mark.parametrize(

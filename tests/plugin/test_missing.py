@@ -3,7 +3,7 @@
 import pytest
 
 ENCODE_ONLY = "def test_encode(energy):\n    energy(int)\n"
-ONE_PASSED = "energy: PASSED, 1 of 1 benchmark within budget (default 5 %)"
+ONE_PASSED = "energy: PASSED, 1 of 1 benchmark within budget"
 MISSING = "energy: INCONCLUSIVE, 2 benchmarks: 1 missing, 1 pass"
 
 

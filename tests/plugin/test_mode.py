@@ -5,6 +5,18 @@ import re
 import pytest
 
 RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
+ENCODE, DECODE = "test_bench.py::test_encode", "test_bench.py::test_decode"
+MARKED = """\
+import pytest
+
+@pytest.mark.energy(trials=3)
+def test_encode(energy):
+    energy(int)
+
+@pytest.mark.energy(trials=6)
+def test_decode(energy):
+    energy(int)
+"""
 
 
 def test_the_default_is_to_gate_and_three_recorded_sessions_pass_unchanged_work(project):
@@ -12,7 +24,7 @@ def test_the_default_is_to_gate_and_three_recorded_sessions_pass_unchanged_work(
     project.session(test_encode=1.001, test_decode=0.999)
     result = project.energy()
     assert result.ret == 0
-    assert project.verdict(result) == "energy: PASSED, 2 of 2 benchmarks within budget (default 5 %)"
+    assert project.verdict(result) == "energy: PASSED, 2 of 2 benchmarks within budget"
 
 
 def test_half_as_much_energy_again_fails_the_session_and_one_line_says_which_and_how_much(project):
@@ -40,7 +52,7 @@ def test_the_regression_and_the_verdict_are_red_and_a_pass_is_green(project):
     assert text.count(f"{RED}regressed     test_bench.py::test_") == 2
     project.session()
     passed = project.energy("--color=yes").stdout.str()
-    assert "\x1b[1;32menergy: PASSED, 2 of 2 benchmarks within budget (default 5 %)\x1b[0m" in passed
+    assert "\x1b[1;32menergy: PASSED, 2 of 2 benchmarks within budget\x1b[0m" in passed
 
 
 def test_without_colour_there_is_no_escape(project):
@@ -76,9 +88,9 @@ def test_measuring_only_judges_nothing_even_where_a_gate_would_fail(project):
     assert result.ret == 0
     assert project.section(result)[1:] == [
         "test_bench.py::test_encode",
-        "    150 J, 3.00 s, 6 trials, cv 0.445 %",
+        "    150 J, 6 trials of 3.00 s, cv 0.445 %",
         "test_bench.py::test_decode",
-        "    150 J, 3.00 s, 6 trials, cv 0.445 %",
+        "    150 J, 6 trials of 3.00 s, cv 0.445 %",
         "energy: MEASURED, nothing was judged",
     ]
     assert project.stored() == before
@@ -103,8 +115,36 @@ def test_nothing_valid_is_not_recorded(project):
     project.session_of("test_another.py::test_it")
     result = project.energy("--energy-mode=record")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert project.verdict(result) == "energy: FAILED, nothing valid was measured"
+    assert project.section(result)[-3:] == [
+        f"not recorded as a session: {ENCODE}: nothing valid was measured",
+        f"not recorded as a session: {DECODE}: nothing valid was measured",
+        "energy: FAILED, nothing was recorded",
+    ]
     assert project.stored() == []
+
+
+def test_too_few_valid_trials_are_no_session_so_nothing_is_stored_and_the_session_fails(project):
+    result = project.energy("--energy-mode=record", "--energy-trials=4")
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.section(result)[-3:] == [
+        f"not recorded as a session: {ENCODE}: 4 valid trials, and fewer than 5 are no session",
+        f"not recorded as a session: {DECODE}: 4 valid trials, and fewer than 5 are no session",
+        "energy: FAILED, nothing was recorded",
+    ]
+    assert project.stored() == []
+
+
+def test_a_benchmark_that_is_no_session_fails_a_recording_that_is_stored_for_the_others(project):
+    project.write("test_bench.py", MARKED)
+    result = project.run("--energy", "--energy-meters=replay:windows.jsonl", "--energy-mode=record")
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (stored,) = project.stored()
+    assert project.section(result)[-2:] == [
+        f"not recorded as a session: {ENCODE}: 3 valid trials, and fewer than 5 are no session",
+        f"energy: FAILED, 1 of 2 benchmarks not recorded as a session; stored as {project.path / stored}",
+    ]
 
 
 def test_measuring_nothing_valid_fails_the_session(project):

@@ -56,6 +56,16 @@ def test_an_unknown_format_is_refused_with_those_there_are_before_anything_runs(
     )
 
 
+@pytest.mark.parametrize("mode", ["measure", "record"])
+def test_a_report_is_refused_where_nothing_is_judged_before_anything_runs(project, mode):
+    assert project.usage_error(project.energy("--energy-report=json:report.json", f"--energy-mode={mode}")) == (
+        f"--energy-report asks for a verdict, and mode {mode} makes none. "
+        "Use --energy-save for the run itself, or mode gate."
+    )
+    assert not (project.path / "report.json").exists()
+    assert project.stored() == []
+
+
 def test_the_environment_may_name_reports(project, monkeypatch):
     monkeypatch.setenv("ENERGYGATE_REPORT", "json:report.json,markdown:report.md")
     project.energy()

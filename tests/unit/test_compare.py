@@ -87,18 +87,32 @@ def test_the_acceptance_of_another_benchmark_cuts_nothing():
     assert found.sessions == 2
 
 
+DIRTY = "every stored run of it has uncommitted changes, and so describes no commit. Record clean ones."
+
+
 @pytest.mark.parametrize(
-    "accepting",
+    ("accepting", "reason"),
     [
-        pytest.param(a_run(steady(100), day=2, dirty=True, accepts=(an_acceptance(),)), id="dirty"),
-        pytest.param(a_run(a_benchmark(trials=()), day=2, accepts=(an_acceptance(),)), id="without a valid trial"),
+        pytest.param(a_run(steady(100), day=2, dirty=True, accepts=(an_acceptance(),)), DIRTY, id="dirty"),
+        pytest.param(
+            a_run(a_benchmark(trials=()), day=2, accepts=(an_acceptance(),)),
+            "none of the 1 stored runs has 5 valid trials of it, at a clean commit. Record new ones.",
+            id="without a valid trial",
+        ),
     ],
 )
-def test_an_accepting_run_that_is_no_session_still_cuts_the_window(accepting):
+def test_an_accepting_run_that_is_no_session_still_cuts_the_window(accepting, reason):
     found = compared(steady(100), stored(accepting, a_run(steady(50), day=1)))
-    assert found.obstacle == Obstacle(
+    assert found.obstacle == Obstacle(outcome=Outcome.NO_BASELINE, reason=reason)
+
+
+def test_only_where_every_stored_run_is_dirty_the_dirt_alone_is_the_reason():
+    runs = [a_run(steady(100), day=2, dirty=True), a_run(steady(100), day=1, dirty=True)]
+    assert compared(steady(100), stored(*runs)).obstacle == Obstacle(outcome=Outcome.NO_BASELINE, reason=DIRTY)
+    short = a_run(a_benchmark(trials=some_trials([100.0])), day=1)
+    assert compared(steady(100), stored(runs[0], short)).obstacle == Obstacle(
         outcome=Outcome.NO_BASELINE,
-        reason="none of the 1 stored runs has 5 valid trials of it, at a clean commit. Record new ones.",
+        reason="none of the 2 stored runs has 5 valid trials of it, at a clean commit. Record new ones.",
     )
 
 
@@ -304,6 +318,11 @@ def test_a_changed_label_is_noted_after_the_notes_of_the_benchmark():
     head = steady(100, labels={"model": "small", "quant": "q4"}, notes=("2 outliers",))
     found = compared(head, a_baseline(steady(100, labels={"model": "large"}), steady(100)))
     assert found.notes == ("2 outliers", "model: large → small", "quant: None → q4")
+
+
+def test_the_labels_of_a_head_that_measured_nothing_are_not_compared():
+    head = a_benchmark(trials=(), invalid="no server answers.", notes=("2 outliers",))
+    assert compared(head, a_baseline(steady(100, labels={"model": "large"}))).notes == ("2 outliers",)
 
 
 def test_a_limit_is_checked_without_a_baseline():

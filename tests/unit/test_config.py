@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from energygate.config import (
+    find_home,
     load_settings,
     marker_keys,
     read_config,
@@ -276,7 +277,7 @@ def test_an_option_wins_over_the_environment_and_the_environment_over_the_file(l
 def test_every_option_can_come_from_the_environment(load, tmp_path):
     settings = load(
         environ={
-            "ENERGYGATE_MODE": "record",
+            "ENERGYGATE_MODE": "gate",
             "ENERGYGATE_SYSFS": "/host/sys",
             "ENERGYGATE_ALLOW_ESTIMATES": "true",
             "ENERGYGATE_BASELINES": "elsewhere",
@@ -288,7 +289,7 @@ def test_every_option_can_come_from_the_environment(load, tmp_path):
             "ENERGYGATE_REPORT": "json:r.json,markdown:r.md",
         }
     )
-    assert (settings.mode, settings.sysfs, settings.allow_estimates) == (Mode.RECORD, Path("/host/sys"), True)
+    assert (settings.mode, settings.sysfs, settings.allow_estimates) == (Mode.GATE, Path("/host/sys"), True)
     assert (settings.baselines, settings.policy.budget) == (str(tmp_path / "elsewhere"), 0.1)
     assert settings.forced == TrialOverrides(count=7, warmup=0, min_time=0.5, min_time_gpu=0.5)
     assert settings.save == tmp_path / "run.json"
@@ -296,6 +297,51 @@ def test_every_option_can_come_from_the_environment(load, tmp_path):
         ReportTarget(format="json", path=tmp_path / "r.json"),
         ReportTarget(format="markdown", path=tmp_path / "r.md"),
     )
+
+
+def test_the_mode_can_come_from_the_environment(load):
+    assert load(environ={"ENERGYGATE_MODE": "record"}).mode is Mode.RECORD
+
+
+@pytest.mark.parametrize("mode", ["measure", "record"])
+def test_a_report_is_refused_where_nothing_is_judged(load, mode):
+    with pytest.raises(ConfigError) as refusal:
+        load(mode=mode, report=("json:r.json",), prefix="--energy-")
+    assert str(refusal.value) == (
+        f"--energy-report asks for a verdict, and mode {mode} makes none. "
+        "Use --energy-save for the run itself, or mode gate."
+    )
+    assert len(load(mode="gate", report=("json:r.json",)).reports) == 1
+
+
+def test_a_pattern_that_fits_no_benchmark_is_told(load):
+    settings = load(
+        'limits: {"a.py::*": {energy_j: 1}, "gone.py::*": {energy_j: 1}}\n'
+        'overrides: {"a.py::x[1]": {budget: 10%}, "A.py::*": {budget: 10%}}\n'
+    )
+    assert settings.unused_patterns(["a.py::x[1]", "b.py::y"]) == [
+        "limits: 'gone.py::*' fits no benchmark of this run, so it decides nothing",
+        "overrides: 'A.py::*' fits no benchmark of this run, so it decides nothing",
+    ]
+    assert load("").unused_patterns([]) == []
+
+
+def test_the_configuration_is_looked_for_upwards_and_within_the_repository(tmp_path):
+    (inner := tmp_path / "repository" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "energygate.yml").touch()
+    (tmp_path / "repository" / ".git").mkdir()
+    assert find_home(inner) == inner
+    (tmp_path / "repository" / "energygate.yml").touch()
+    assert find_home(inner) == find_home(tmp_path / "repository") == tmp_path / "repository"
+    (tmp_path / "repository" / "a" / "energygate.yml").touch()
+    assert find_home(inner) == tmp_path / "repository" / "a"
+
+
+def test_the_folder_of_a_worktree_holds_a_file_called_git_and_ends_the_search_too(tmp_path):
+    (inner := tmp_path / "worktree" / "a").mkdir(parents=True)
+    (tmp_path / "energygate.yml").touch()
+    (tmp_path / "worktree" / ".git").touch()
+    assert find_home(inner) == inner
 
 
 def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):

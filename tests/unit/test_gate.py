@@ -7,6 +7,7 @@ from energygate.compare import Change, Comparison, Window, compare
 from energygate.gate import decide, exit_code, overall
 from energygate.model import Location, Metric, Outcome, TrialCounts
 from energygate.policy import FAILABLE, Policy, Rules
+from energygate.units import parse_percent
 
 SESSIONS_J = (
     (100.1, 99.8, 100.6, 100.2, 99.9),
@@ -67,14 +68,14 @@ def verdicts(rows):
         (
             2,
             Outcome.SUSPECT,
-            "+4.4 %: 2 stored sessions cannot prove it, 3 may. Record more sessions.",
+            "+4.4 %: 2 stored sessions cannot prove an increase, 3 may. Record more sessions.",
             (1.005007924753622, 1.0849027559304982),
             0.03814550414089662,
         ),
         (
             1,
             Outcome.SUSPECT,
-            "+5.1 %: 1 stored session cannot prove it, 3 may. Record more sessions.",
+            "+5.1 %: 1 stored session cannot prove an increase, 3 may. Record more sessions.",
             (0.9872455520871561, 1.1178784954530878),
             0.07323023587968501,
         ),
@@ -86,6 +87,7 @@ def test_an_increase_can_only_be_proven_by_three_stored_sessions(k, outcome, rea
     assert (row.ratio_low, row.ratio_high) == pytest.approx(bounds, rel=1e-12)
     assert row.p_value == pytest.approx(p_value, rel=1e-10)
     assert row.p_adjusted == (row.p_value if k >= 3 else None)
+    assert (row.detectable is None) == (k < 3)
     assert row.trials == TrialCounts(base=5 * k, head=5, invalid=0)
 
 
@@ -129,23 +131,44 @@ def test_one_session_can_neither_prove_nor_exclude_a_regression():
     assert (row.outcome, row.reason) == (
         Outcome.INCONCLUSIVE,
         (
-            "0.0 %: neither within the budget of 5 % nor above it. 1 stored session could detect +15.9 %. "
-            "Record more sessions, or make trials longer."
+            "0.0 %: neither within the budget of 5 % nor above it. "
+            "1 stored session cannot prove an increase, 3 may. Record more sessions."
         ),
     )
-    assert row.detectable == pytest.approx(1.159212110015572, rel=1e-10)
+    assert row.detectable is None
 
 
 def test_sessions_that_differ_wildly_cannot_prove_a_regression():
-    row = one_row(steady(160), sessions=[steady(90), steady(100), steady(110)])
+    sessions = [steady(90), steady(100), steady(110)]
+    row = one_row(steady(160), sessions=sessions)
     assert row.p_adjusted < 0.05
     assert (row.outcome, row.reason) == (
         Outcome.SUSPECT,
         (
             "+60.5 %: stored sessions differ by 10 % among themselves, more than twice gate.session_sd (1.5 %): "
-            "they cannot prove it. Quieten the machine."
+            "they cannot prove an increase. Quieten the machine, or, if that spread is normal here, set "
+            "gate.session_sd: 10%."
         ),
     )
+    assert row.detectable is None
+    as_told = Policy(session_sd=parse_percent(row.reason.split()[-1].removesuffix(".")))
+    assert one_row(steady(160), sessions=sessions, policy=as_told).outcome is Outcome.REGRESSED
+
+
+def test_sessions_that_differ_wildly_are_told_of_where_nothing_is_proven():
+    row = one_row(steady(100), sessions=[steady(90), steady(100), steady(110)])
+    assert (row.outcome, row.detectable) == (Outcome.INCONCLUSIVE, None)
+    assert row.reason == (
+        "+0.3 %: neither within the budget of 5 % nor above it. Stored sessions differ by 10 % among themselves, more "
+        "than twice gate.session_sd (1.5 %): they cannot prove an increase. Quieten the machine, or, if that spread is "
+        "normal here, set gate.session_sd: 10%."
+    )
+
+
+def test_a_spread_of_more_than_a_hundred_percent_is_suggested_as_a_percentage_that_can_be_set():
+    row = one_row(steady(900), sessions=[steady(30), steady(100), steady(330)])
+    suggested = row.reason.split()[-1].removesuffix(".")
+    assert (suggested, parse_percent(suggested)) == ("120%", pytest.approx(1.2))
 
 
 def test_the_spread_between_sessions_is_pooled_over_all_benchmarks():
@@ -157,7 +180,8 @@ def test_the_spread_between_sessions_is_pooled_over_all_benchmarks():
         Outcome.SUSPECT,
         (
             "+20.0 %: stored sessions differ by 7.1 % among themselves, more than twice gate.session_sd (1.5 %): "
-            "they cannot prove it. Quieten the machine."
+            "they cannot prove an increase. Quieten the machine, or, if that spread is normal here, set "
+            "gate.session_sd: 7.1%."
         ),
     )
 
@@ -219,7 +243,7 @@ def test_only_benchmarks_with_three_sessions_are_adjusted_for():
         (
             "young",
             Outcome.SUSPECT,
-            "+5.0 %: 1 stored session cannot prove it, 3 may. Record more sessions.",
+            "+5.0 %: 1 stored session cannot prove an increase, 3 may. Record more sessions.",
         ),
     ]
     assert [row.p_adjusted for row in rows] == [rows[0].p_value, None]
@@ -239,11 +263,11 @@ def test_a_session_in_which_everything_moved_the_same_way_proves_nothing():
     heads = [steady(104 + i / 10, name=name) for i, name in enumerate(names)]
     rows = decided(*heads, sessions=sessions_of(*names))
     assert verdicts(rows) == [
-        ("b4", Outcome.INCONCLUSIVE, f"+4.0 %; {SHIFTED} Measure again."),
-        ("b3", Outcome.INCONCLUSIVE, f"+3.9 %; {SHIFTED} Measure again."),
-        ("b2", Outcome.INCONCLUSIVE, f"+3.8 %; {SHIFTED} Measure again."),
-        ("b1", Outcome.INCONCLUSIVE, f"+3.7 %; {SHIFTED} Measure again."),
-        ("b0", Outcome.INCONCLUSIVE, f"+3.6 %; {SHIFTED} Measure again."),
+        ("b4", Outcome.INCONCLUSIVE, f"+4.0 %; {SHIFTED} Not judged: measure again, base and head."),
+        ("b3", Outcome.INCONCLUSIVE, f"+3.9 %; {SHIFTED} Not judged: measure again, base and head."),
+        ("b2", Outcome.INCONCLUSIVE, f"+3.8 %; {SHIFTED} Not judged: measure again, base and head."),
+        ("b1", Outcome.INCONCLUSIVE, f"+3.7 %; {SHIFTED} Not judged: measure again, base and head."),
+        ("b0", Outcome.INCONCLUSIVE, f"+3.6 %; {SHIFTED} Not judged: measure again, base and head."),
     ]
 
 
@@ -361,8 +385,8 @@ def test_an_unclear_change_of_other_work_says_both():
         Outcome.INCONCLUSIVE,
         (
             f"work changed: \N{MINUS SIGN}16.7 % {WORDS}; J/request 0.0 %, J/token +20.0 %. "
-            "0.0 %: neither within the budget of 5 % nor above it. 1 stored session could detect +15.9 %. "
-            "Record more sessions, or make trials longer."
+            "0.0 %: neither within the budget of 5 % nor above it. "
+            "1 stored session cannot prove an increase, 3 may. Record more sessions."
         ),
     )
 

@@ -16,7 +16,7 @@ from fakes import (
 
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source
-from energygate.pipeline import judge, refuse_to_record, split_by_machine
+from energygate.pipeline import judge, refuse_to_record, split_by_machine, unfit_as_sessions
 from energygate.policy import Policy, Rules
 
 GUESS = (a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),)
@@ -146,6 +146,33 @@ def test_runs_given_by_hand_are_split_by_machine_newest_first():
     runs = [a_run(day=1), a_run(day=4, machine=other), a_run(day=3), a_run(day=2, machine=other)]
     assert split_by_machine(runs, a_run(day=9)) == Baseline(
         runs=(a_run(day=3), a_run(day=1)), others=(a_run(day=4, machine=other), a_run(day=2, machine=other))
+    )
+
+
+@pytest.mark.parametrize(("bases", "head"), [((1, 2, 1), 9), ((1, 9), 9)], ids=["a base", "the head as a base"])
+def test_a_run_given_twice_is_refused_because_it_is_one_session(bases, head):
+    run_id = a_run(day=bases[0] if head not in bases else head).run_id
+    message = (
+        f"Run {run_id} is given twice. One run is one session, and no baseline for itself. "
+        "Give each run once, and the head last."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        split_by_machine([a_run(day=day) for day in bases], a_run(day=head))
+
+
+def test_what_never_counts_as_a_session_is_told_of_a_recorded_run():
+    run = a_run(
+        times(1),
+        a_benchmark(name="stuck", invalid="the server did not start.", trials=some_trials()),
+        a_benchmark(name="broken", trials=some_trials(invalid="read_error: x.")),
+        a_benchmark(name="short", trials=some_trials([100.0] * 4)),
+        a_benchmark(name="single", trials=some_trials([100.0])),
+    )
+    assert unfit_as_sessions(run) == (
+        "stuck: nothing valid was measured",
+        "broken: nothing valid was measured",
+        "short: 4 valid trials, and fewer than 5 are no session",
+        "single: 1 valid trial, and fewer than 5 are no session",
     )
 
 

@@ -51,6 +51,21 @@ def test_a_quantity_has_three_significant_digits_and_its_unit(value, shown):
     assert units.format_quantity(value, "J") == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "like", "shown"),
+    [
+        (0.0136, 0.00936, "13.6 mJ"),
+        (0.00936, 0.0136, "0.00936 J"),
+        (2.5, -0.002, "2500 mJ"),
+        (0.002, 0.0, "2.00 mJ"),
+        (0.002, math.inf, "0.00200 J"),
+        (0.0, 0.002, "0 J"),
+    ],
+)
+def test_a_quantity_can_be_shown_in_the_thousandths_of_another(value, like, shown):
+    assert units.format_quantity(value, "J", like=like) == shown
+
+
 def test_a_unit_with_a_hyphen_is_left_as_it_is():
     assert units.format_quantity(-1.5, "J/kilo-token") == "\N{MINUS SIGN}1.50 J/kilo-token"
 

@@ -34,12 +34,12 @@ def test_a_function_is_repeated_until_a_trial_is_long_enough_and_gives_its_last_
         calls.append(text)
         return text * times, len(calls)
 
-    assert energy(encode, "ab", times=2) == ("abab", 1 + 4 * 5)  # calibration, then warm-up and three trials
+    assert energy(encode, "ab", times=2) == ("abab", 1 + 4 * 6)  # calibration, then warm-up and three trials
     energy.finish()
     (benchmark,) = session.run().benchmarks
     assert (benchmark.name, benchmark.location, benchmark.labels) == (NAME, PLACE, {})
     assert benchmark.workload == workload_hash({"v": 1, "kind": "pytest", "name": NAME})
-    assert [(t.iterations, t.duration_s, t.total_j, t.work) for t in benchmark.trials] == [(5, 2.5, 125.0, Work())] * 3
+    assert [(t.iterations, t.duration_s, t.total_j, t.work) for t in benchmark.trials] == [(6, 3.0, 150.0, Work())] * 3
 
 
 def test_windows_that_the_test_opens_itself_are_measured_as_they_are(energy, session, clock):

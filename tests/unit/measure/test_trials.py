@@ -106,7 +106,7 @@ def test_what_cannot_come_back_ends_the_series_at_once(make, clock, code):
 def test_a_trial_that_is_too_short_says_how_often_to_repeat_the_work(make, clock):
     series, _ = make(count=2, warmup=0, min_time_s=2.0)
     assert drive(series, clock, seconds=0.5)[0].invalid == (
-        "too_short: 0.5 s, but these meters need 2 s. Repeat the work 5 times inside the window, or lower "
+        "too_short: 0.5 s, but these meters need 2 s. Repeat the work 6 times inside the window, or lower "
         "trials.min_time."
     )
 
@@ -161,14 +161,14 @@ def test_the_pause_before_each_trial_that_counts_lies_outside_its_window(make, c
 def test_a_warm_up_that_was_too_short_raises_the_iterations_once_for_all(make, clock):
     series, _ = make(count=2, warmup=1, adaptive=True, min_time_s=1.0)
     trials = drive(series, clock, seconds=0.1)
-    assert [trial.iterations for trial in trials] == [11, 11]
+    assert [trial.iterations for trial in trials] == [13, 13]
     assert [trial.invalid for trial in trials] == [None, None]
 
 
 def test_a_warm_up_with_too_little_energy_raises_the_iterations_too(make, clock):
     coarse = Domain(name="package-0", part="cpu", resolution_j=0.5)
     series, _ = make(count=1, warmup=1, adaptive=True, domains=[coarse])
-    assert [trial.iterations for trial in drive(series, clock, seconds=2.0)] == [6]
+    assert [trial.iterations for trial in drive(series, clock, seconds=2.0)] == [7]
 
 
 def test_each_warm_up_measures_with_the_iterations_of_the_one_before(make, clock):
@@ -178,7 +178,7 @@ def test_each_warm_up_measures_with_the_iterations_of_the_one_before(make, clock
         with trial:
             clock.work(0.1 * trial.iterations)
         durations.append(round(trial.duration_s, 6))
-    assert durations == [0.1, 1.1, 1.1]
+    assert durations == [0.1, 1.3, 1.3]
 
 
 def test_iterations_stay_as_they_are_once_trials_count(make, clock):
@@ -405,8 +405,8 @@ def test_usage_of_several_answers_adds_up_with_one_request_each(clock):
     [
         (0.0, 0.0, 1),  # nothing is wanted
         (2.0, 1.0, 1),  # long enough as it is
-        (0.5, 1.0, 3),  # 1.1 x 1.0 / 0.5
-        (1 / 128, 1.0, 141),  # found with 8 at once, which take 62.5 ms
+        (0.5, 1.0, 3),  # 1.3 x 1.0 / 0.5
+        (1 / 128, 1.0, 167),  # found with 8 at once, which take 62.5 ms
         (1 / 64, 1 / 32, 2),  # a short trial is reached by doubling alone
     ],
 )

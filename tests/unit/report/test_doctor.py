@@ -1,3 +1,4 @@
+import pytest
 from fakes import a_machine, a_meter
 
 from energygate.meters.select import Probe
@@ -10,7 +11,7 @@ NVML = Probe(name="nvml", what="No driver.", why="GPUs are unknown.", fix="Insta
 
 def test_a_usable_counter_shows_its_watts_and_another_its_reason_and_fix():
     assert render_doctor([RAPL, NVML], MACHINE) == (
-        "machine: epyc-7763-2s, virtual: none\n"
+        "machine: epyc-7763-2s, virtual: no\n"
         "\n"
         "rapl: usable\n"
         "    refreshed every 1.00 ms, in steps of 0.0610 mJ\n"
@@ -23,6 +24,12 @@ def test_a_usable_counter_shows_its_watts_and_another_its_reason_and_fix():
         "\n"
         "Energy can be measured here by rapl.\n"
     )
+
+
+@pytest.mark.parametrize(("found", "shown"), [("none", "no"), ("unknown", "yes, of unknown make"), ("kvm", "kvm")])
+def test_a_virtual_machine_is_named_as_far_as_it_is_known(found, shown):
+    first = render_doctor([], a_machine(hard={"virtual": found})).splitlines()[0]
+    assert first == f"machine: epyc-7763-2s, virtual: {shown}"
 
 
 def test_without_a_counter_the_estimate_is_offered_and_not_taken():

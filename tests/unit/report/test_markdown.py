@@ -109,7 +109,7 @@ def test_the_golden_comment_is_shown_as_tables_and_folded_parts():
     assert shown.count("<table>") == 3
     assert shown.count("<details>") == shown.count("</details>") == 3
     rows = cells_of(GOLDEN.read_text(encoding="utf-8"))
-    assert [len(cells) for cells in rows] == [9] * 4 + [2] * 4 + [9] * 2
+    assert [len(cells) for cells in rows] == [9] * 4 + [2] * 4 + [8] * 2
     assert rows[2][1] == "bench.py::test_embed[a|b]"
     assert "<code>bench.py::test_embed[a|b]</code>:" in shown
 
@@ -172,7 +172,7 @@ def test_a_hostile_name_is_text_wherever_it_stands():
     assert "<a " not in shown
     assert shown.count("<!--") == 1
     assert [line for line in comment.splitlines() if line.startswith(MARKER)] == [MARKER]
-    assert [len(cells) for cells in cells_of(comment)] == [9, 2, 2, 2, 9]
+    assert [len(cells) for cells in cells_of(comment)] == [8, 2, 2, 2, 8]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REGRESSED, Outcome.PASS, Outcome.NO_BASELINE])
@@ -193,7 +193,7 @@ def test_the_worst_rows_stay_when_a_comment_is_too_long_and_the_hidden_ones_are_
         for number in range(200)
     ]
     comment = render_markdown(a_report(*rows))
-    names = [cells[1][:3] for cells in cells_of(comment) if len(cells) == 9]
+    names = [cells[1][:3] for cells in cells_of(comment) if len(cells) == 8]
     assert names == [f"{number:03}" for number in range(len(names))]
     assert f"_{200 - len(names)} more rows left out for length; the JSON report has all._" in comment
     assert len(names) > 50
@@ -225,16 +225,45 @@ def test_what_is_missing_is_a_dash_and_never_zero():
     row = a_row(outcome=Outcome.MISSING, sessions=0, **unknown)
     dash = "\N{EN DASH}"
     assert cells_of(render_markdown(a_report(row))) == [
-        ["\N{CROSS MARK}", row.benchmark, dash, dash, dash, dash, "0 trials", dash, "missing"]
+        ["\N{CROSS MARK}", row.benchmark, dash, dash, dash, "0 trials", dash, "missing"]
     ]
 
 
 def test_a_machine_without_dram_says_so_and_one_with_dram_does_not():
-    row = a_row(outcome=Outcome.REGRESSED, domains={"package-0": 1.1})
+    row = a_row(outcome=Outcome.REGRESSED, domains={"package-0": 1.1, "gpu-0": 1.0})
     absent = ["DRAM", "not available on this machine"]
     assert absent in cells_of(render_markdown(a_report(row)))
     with_dram = replace(a_report(row), meters=(a_meter(domains=("package-0", "dram-0")),))
     assert absent not in cells_of(render_markdown(with_dram))
+
+
+DOMAINS = {"package-0": 1.1, "gpu-0": 1.0}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_where_the_joules_went_is_told_only_of_what_moved(outcome):
+    comment = render_markdown(a_report(a_row(outcome=outcome, domains=DOMAINS)))
+    moved = outcome in {Outcome.REGRESSED, Outcome.SUSPECT, Outcome.IMPROVED}
+    assert ("Where the joules went" in comment) == moved
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"domains": {"package-0": 1.1}}, False),
+        ({"domains": {"package-0": 1.1}, "work": {"output_tokens": 1.2}}, True),
+        ({"domains": DOMAINS}, True),
+    ],
+)
+def test_where_the_joules_went_needs_more_than_one_part_to_choose_from(more, told):
+    comment = render_markdown(a_report(a_row(outcome=Outcome.REGRESSED, **more)))
+    assert ("Where the joules went" in comment) == told
+
+
+def test_small_joules_of_both_sides_have_one_unit():
+    row = a_row(outcome=Outcome.REGRESSED, base=0.00936, head=0.0136)
+    (cells,) = cells_of(render_markdown(a_report(row)))
+    assert cells[2:4] == ["9.36 mJ", "13.6 mJ"]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ def test_what_was_measured_is_told_benchmark_by_benchmark():
     assert render_measured(run, color=False) == (
         "measured by rapl (package-0) on epyc-7763-2s\n"
         "plain\n"
-        "    100 J, 3.20 s, 5 trials, cv 0.311 %\n"
+        "    100 J, 5 trials of 3.20 s, cv 0.311 %\n"
         "chat\n"
-        "    10.0 J/request, 0.500 J/token, 3.20 s, 3 trials, cv 10 %\n"
+        "    10.0 J/request, 0.500 J/token, 3 trials of 3.20 s, cv 10 %\n"
         "repeated\n"
-        "    2.00 J, 0.0640 s, 1 trial\n"
+        "    2.00 J, 1 trial of 3.20 s\n"
     )
 
 
@@ -30,7 +30,7 @@ def test_invalid_trials_are_counted_by_reason_and_not_averaged_in():
     assert render_measured(a_run(a_benchmark(trials=trials)), color=False) == (
         "measured by rapl (package-0) on epyc-7763-2s\n"
         "bench.py::test_encode\n"
-        "    100 J, 3.20 s, 2 trials, cv 0 %\n"
+        "    100 J, 2 trials of 3.20 s, cv 0 %\n"
         "    2 invalid trials: counter_reset: it went backwards.\n"
         "    1 invalid trial: too_short: 0.1 s.\n"
     )
@@ -47,4 +47,6 @@ def test_every_joule_of_an_estimate_says_so_and_seconds_do_not():
     estimate = a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",))
     trials = some_trials((100.0, 100.0), requests=10, output_tokens=200)
     text = render_measured(a_run(a_benchmark(trials=trials), meters=(estimate,)), color=False)
-    assert text.splitlines()[2] == ("    10.0 J/request (estimate), 0.500 J/token (estimate), 3.20 s, 2 trials, cv 0 %")
+    assert text.splitlines()[2] == (
+        "    10.0 J/request (estimate), 0.500 J/token (estimate), 2 trials of 3.20 s, cv 0 %"
+    )
