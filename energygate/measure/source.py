@@ -6,7 +6,8 @@ from pathlib import Path
 
 from energygate.model import Source
 
-_REMOTE = re.compile(r"[:/](?P<owner>[^/:]+)/(?P<name>[^/]+?)(?:\.git)?/?$")
+# A URL or user@host:path; the path of a clone on the same disk names no repository.
+_REMOTE = re.compile(r"(?:[a-z+]+://[^/]+/|[^/@]+@[^/:]+:)(?:.*/)?(?P<owner>[^/]+)/(?P<name>[^/]+?)(?:\.git)?/?$")
 
 
 def read_source(folder: Path, *, ignore: str = "") -> Source:
@@ -26,7 +27,7 @@ def read_source(folder: Path, *, ignore: str = "") -> Source:
         return Source()
     pathspec = [":(top)", f":(exclude){ignore}"] if ignore else [":(top)"]
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *pathspec)
-    found = _REMOTE.search(_git(folder, "config", "--get", "remote.origin.url"))
+    found = _REMOTE.match(_git(folder, "config", "--get", "remote.origin.url"))
     return Source(
         commit=commit,
         branch=_git(folder, "symbolic-ref", "--quiet", "--short", "HEAD") or None,

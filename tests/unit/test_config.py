@@ -490,3 +490,10 @@ def test_a_budget_given_as_an_option_wins_over_every_pattern(tmp_path):
     (tmp_path / "energygate.yml").write_text("version: 1\noverrides: {'*': {budget: 10%}}\n")
     settings = load_settings({"budget": "3%"}, prefix="--", environ={}, folder=tmp_path, here=tmp_path)
     assert settings.rules_for("bench.py::test_encode").budget == 0.03
+
+
+def test_outside_a_repository_nobody_looks_upwards(tmp_path):
+    (inner := tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "energygate.yml").touch()
+    assert find_home(inner) == inner
+    assert find_home(tmp_path) == tmp_path

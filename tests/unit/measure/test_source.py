@@ -133,6 +133,9 @@ def test_a_detached_head_has_no_branch(commit, git, tmp_path):
         ("ssh://git@github.com:22/owner/name.git", "owner/name"),
         ("https://user:secret@example.com/group/owner/na.me.git", "owner/na.me"),
         ("name", None),
+        ("/srv/git/name.git", None),
+        ("file:///srv/git/name.git", None),
+        ("../name", None),
     ],
 )
 def test_the_repository_is_read_from_the_remote_without_host_or_secret(commit, git, tmp_path, remote, repository):
