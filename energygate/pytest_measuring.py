@@ -271,7 +271,9 @@ def _verdict(finished: Finished) -> str:
 
 def _refuse_company(config: pytest.Config) -> None:
     """Refuse plugins beside which no number would be right."""
-    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+    # Here, in the process that starts the workers: one that refused by itself would be replaced for ever.
+    spread = config.getoption("numprocesses", None) or config.getoption("tx", None)
+    if spread or config.getoption("dist", "no") != "no":
         raise pytest.UsageError(
             "--energy does not go with -n (pytest-xdist): the counters count the whole machine, so tests that run "
             "side by side would measure each other. Leave out -n, or add -n 0."

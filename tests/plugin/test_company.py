@@ -2,46 +2,32 @@
 
 import pytest
 
-XDIST = """\
-def pytest_addoption(parser):
-    group = parser.getgroup("xdist", "distributed and subprocess testing")
-    group._addoption("-n", "--numprocesses", dest="numprocesses", action="store", type=int)
-"""
 REASON = (
     "--energy does not go with -n (pytest-xdist): the counters count the whole machine, so tests that run side by "
     "side would measure each other. Leave out -n, or add -n 0."
 )
-WORKER = """\
-def pytest_configure(config):
-    config.workerinput = {"workerid": "gw0"}
-"""
 
 
 @pytest.fixture
 def company(project, monkeypatch):
-    """Write plugins of these names, as the real ones behave at start-up."""
+    """Write a plugin of that name; xdist is the real one."""
     monkeypatch.syspath_prepend(project.path)
-    project.write("like_xdist.py", XDIST)
     project.write("pytest_energy_reporter.py", "")
-    project.write("like_a_worker.py", WORKER)
     return project
 
 
 @pytest.mark.parametrize("wanted", ["--energy", "--energy-only"])
-def test_workers_side_by_side_are_refused_with_the_reason(company, wanted):
-    result = company.run_alone("-p", "like_xdist", "-n", "2", wanted, "--energy-meters=replay:windows.jsonl")
+@pytest.mark.parametrize("spread", [("-n", "2"), ("--dist", "loadscope", "--tx", "2*popen"), ("-d", "--tx", "popen")])
+def test_workers_side_by_side_are_refused_with_the_reason(company, wanted, spread):
+    result = company.run_alone("-p", "xdist.plugin", *spread, wanted, "--energy-meters=replay:windows.jsonl")
     assert company.usage_error(result) == REASON
-
-
-def test_a_worker_that_is_told_to_measure_refuses(company):
-    assert company.usage_error(company.energy("-p", "like_a_worker")) == REASON
 
 
 def test_no_workers_and_no_measuring_are_nobody_s_trouble(company):
     assert (
         company.run_alone(
             "-p",
-            "like_xdist",
+            "xdist.plugin",
             "--numprocesses=0",
             "--energy",
             "--energy-meters=replay:windows.jsonl",
@@ -49,7 +35,7 @@ def test_no_workers_and_no_measuring_are_nobody_s_trouble(company):
         ).ret
         == 0
     )
-    assert company.run_alone("-p", "like_xdist", "--numprocesses=2").ret == 0
+    assert company.run_alone("-p", "xdist.plugin", "--numprocesses=2").ret == 0
 
 
 def test_a_plugin_that_runs_every_marked_test_again_is_refused_with_the_way_out(company):
