@@ -340,6 +340,8 @@ def _print(finished: Finished, *, as_json: bool) -> None:
         click.echo(_measured(finished.run), nl=False)
     if finished.stored is not None:
         click.echo(f"stored as {finished.stored}", err=as_json)
+    for sentence in finished.unwritten:
+        click.echo(f"error: {sentence}", err=True)
     for sentence in finished.unfit:
         click.echo(f"error: not recorded as a session: {sentence}", err=True)
     if finished.exit_code == 5 and finished.report is None and not finished.unfit:

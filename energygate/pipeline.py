@@ -12,7 +12,7 @@ from energygate.baseline.store import FolderStore, open_store
 from energygate.clock import Clock, SystemClock
 from energygate.compare import FEWEST_TRIALS, Window, compare, soft_key_differences, usable_trials
 from energygate.config_keys import MarkerKeys
-from energygate.errors import ConfigError, MeterUnavailable
+from energygate.errors import ConfigError, EnergyGateError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
 from energygate.gate import decide, exit_code, overall
 from energygate.measure.energy import Energy
@@ -61,20 +61,25 @@ class Finished:
     ----------
     unfit : tuple of str
         Which recorded benchmarks will not count as a session, and why.
+    unwritten : tuple of str
+        Which files could not be written, and why: the verdict stands all the same.
     """
 
     run: Run
     report: GateReport | None = None
     stored: Path | None = None
     unfit: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """The command line's exit code."""
         if self.report is not None:
-            return self.report.exit_code
+            return self.report.exit_code or (2 if self.unwritten else 0)
         measured = any(benchmark.is_measured for benchmark in self.run.benchmarks)
-        return 0 if measured and not self.unfit else 5
+        if not measured or self.unfit:
+            return 5
+        return 2 if self.unwritten else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,12 +123,20 @@ class Job:
     def finish(self, *, in_scope: Callable[[str], bool]) -> Finished:
         """Save, then judge or record as the mode says, and write the reports.
 
+        A full disk costs a file, never the verdict.
+
         Parameters
         ----------
         in_scope : callable
             Whether a stored benchmark of that name should have been measured by this job.
         """
-        run = self.save()
+        saved = _attempt(self.save)
+        finished = self._concluded(self.session.run(), in_scope)
+        report = finished.report
+        written = _attempt(lambda: write_reports(report, self.settings.reports)) if report is not None else ()
+        return replace(finished, unwritten=(*saved, *written))
+
+    def _concluded(self, run: Run, in_scope: Callable[[str], bool]) -> Finished:
         match self.settings.mode:
             case Mode.MEASURE:
                 return Finished(run=run)
@@ -132,9 +145,7 @@ class Job:
                 worth_it = len(unfit) < len(run.benchmarks)
                 return Finished(run=run, stored=self.store.add(run) if worth_it else None, unfit=unfit)
             case Mode.GATE:
-                report = self._judge(run, in_scope)
-                write_reports(report, self.settings.reports)
-                return Finished(run=run, report=report)
+                return Finished(run=run, report=self._judge(run, in_scope))
 
     def _judge(self, run: Run, in_scope: Callable[[str], bool]) -> GateReport:
         names = (benchmark.name for benchmark in run.benchmarks)
@@ -269,6 +280,15 @@ def split_by_machine(runs: Sequence[Run], head: Run) -> Baseline:
     newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
     same = tuple(run for run in newest_first if run.machine.fingerprint == head.machine.fingerprint)
     return Baseline(runs=same, others=tuple(run for run in newest_first if run not in same))
+
+
+def _attempt(write: Callable[[], object]) -> tuple[str, ...]:
+    """Write; give the reason if that failed."""
+    try:
+        write()
+    except EnergyGateError as error:
+        return (str(error),)
+    return ()
 
 
 def _missing(run: Run, baseline: Baseline, in_scope: Callable[[str], bool]) -> tuple[Benchmark, ...]:

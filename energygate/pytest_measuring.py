@@ -178,6 +178,8 @@ class Measuring:
         if self.finished is not None:
             color = bool(terminalreporter.hasmarkup)
             terminalreporter.write(_render(self.finished, color=color))
+            for sentence in self.finished.unwritten:
+                terminalreporter.write_line(f"energy: FAILED, {sentence}", red=True)
 
     def _in_scope(self, name: str) -> bool:
         """Whether a stored benchmark should have been measured: its file was collected, and nobody deselected it."""

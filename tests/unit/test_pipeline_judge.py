@@ -14,10 +14,13 @@ from fakes import (
     some_trials,
 )
 
+from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source
-from energygate.pipeline import judge, refuse_to_record, split_by_machine, unfit_as_sessions
+from energygate.pipeline import Surroundings, judge, open_job, refuse_to_record, split_by_machine, unfit_as_sessions
 from energygate.policy import Policy, Rules
+from energygate.settings import ReportTarget, Settings
+from energygate.workloads.suites import TrialOverrides
 
 GUESS = (a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),)
 DOUBT = (
@@ -200,3 +203,32 @@ def test_the_same_evidence_always_gives_the_same_report():
     assert judge(head, baseline, Policy()) == judge(head, baseline, Policy())
     elsewhere = msgspec.structs.replace(head, source=Source())
     assert judge(elsewhere, baseline, Policy()).comparisons == judge(head, baseline, Policy()).comparisons
+
+
+def test_a_file_that_cannot_be_written_costs_the_file_and_not_the_verdict(tmp_path):
+    (tmp_path / "windows.jsonl").write_text('{"energy_j": {"package-0": 1}, "duration_s": 1}\n')
+    save, target = tmp_path / "saved" / "run.json", tmp_path / "reports" / "report.json"
+    settings = Settings(
+        folder=tmp_path,
+        meters=(f"replay:{tmp_path / 'windows.jsonl'}",),
+        baselines=str(tmp_path / "baselines"),
+        forced=TrialOverrides(count=1, warmup=0),
+        save=save,
+        reports=(ReportTarget(format="json", path=target),),
+    )
+    with open_job(settings, Surroundings()) as job:
+        energy = job.energy("bench.py::test_it", MarkerKeys(), location=None)
+        energy(int)
+        energy.finish()
+        save.mkdir()  # meanwhile somebody made folders of both
+        target.mkdir()
+        finished = job.finish(in_scope=lambda _: True)
+    assert finished.report is not None
+    assert [row.outcome for row in finished.report.comparisons] == [Outcome.NO_BASELINE]
+    fix = "Give another path, or make room and give this user write permission there."
+    assert finished.unwritten == (
+        f"Cannot write {save}: Is a directory. {fix}",
+        f"Cannot write {target}: Is a directory. {fix}",
+    )
+    assert finished.exit_code == 2
+    assert list(save.parent.iterdir()) == [save]
