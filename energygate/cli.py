@@ -201,8 +201,8 @@ def compare(base: tuple[Path, ...], head: Path, *, as_json: bool, **options: Any
     unused = settings.unused_patterns([benchmark.name for benchmark in (*head_run.benchmarks, *missing)])
     policy = replace(settings.policy, rules=rules)
     report = judge(head_run, baseline, policy, missing=missing, warnings=unused)
-    write_reports(report, settings.reports)
     _print_report(report, as_json=as_json)
+    write_reports(report, settings.reports)
     sys.exit(report.exit_code)
 
 
