@@ -46,6 +46,7 @@ from energygate.report.terminal import render_terminal
 from energygate.settings import NamedSuite, Settings
 from energygate.workloads.build import workload
 from energygate.workloads.suites import SuiteFile
+from energygate.workloads.text import printable
 
 Command = Callable[..., Any]
 _INTERRUPTED = 130
@@ -150,7 +151,7 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
         stack.enter_context(progress)
         job = stack.enter_context(open_job(settings, Surroundings(progress=progress)))
         for note in job.notes:
-            click.echo(_spelt(note), err=True)
+            click.echo(printable(_spelt(note), limit=1000), err=True)
         _measure(job, suites)
         names = {named.name for named in suites}
         prefixes = {named.prefix for named in suites}
@@ -227,8 +228,8 @@ def baseline_list(*, as_json: bool, **options: Any) -> None:
     for each in () if as_json else stored:
         found = each.run
         commit = (found.source.commit or "no commit")[:12]
-        machine, count = found.machine, len(found.benchmarks)
-        click.echo(f"{machine.fingerprint}  {found.run_id}  {commit:12}  {count:3} benchmarks  {machine.label}")
+        machine, count, label = found.machine, len(found.benchmarks), printable(found.machine.label)
+        click.echo(f"{machine.fingerprint}  {found.run_id}  {commit:12}  {count:3} benchmarks  {label}")
 
 
 @baseline.command("show")
@@ -350,9 +351,18 @@ def _print(finished: Finished, *, as_json: bool) -> None:
 
 def _print_report(report: GateReport, *, as_json: bool) -> None:
     if as_json:
-        click.echo(encode_report(report), nl=False)
+        _out(encode_report(report).decode())
     else:
-        click.echo(render_terminal(report, color=sys.stdout.isatty()), nl=False)
+        _out(render_terminal(report, color=sys.stdout.isatty()))
+
+
+def _out(text: str) -> None:
+    """Write a result. A reader that has gone (`| head`) must not turn a verdict into another exit code."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again at its end
 
 
 def _measured(found: Run) -> str:

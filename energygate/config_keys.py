@@ -46,7 +46,7 @@ class GateKeys(_Keys, frozen=True, kw_only=True):
     confidence: Percent = percent(0.95)
     power: Percent = percent(0.90)
     session_sd: Percent = percent(0.015)
-    session_sd_weight: Annotated[float, Meta(gt=0)] = 2.0
+    session_sd_weight: Annotated[float, Meta(gt=0, le=1e6)] = 2.0
     window: PositiveCount = 10
     min_sessions: Annotated[int, Meta(ge=3)] = 3
     work_tolerance: Percent = percent(0.01)

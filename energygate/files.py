@@ -15,8 +15,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     EnergyGateError
         If the folder cannot be made or written to, or the disk is full; nothing is left behind.
     """
+    path = path.resolve()  # what a link points to is replaced, not the link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)  # a device or a pipe is written to, never replaced
+            return
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
         try:
@@ -37,12 +41,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Make the folder of `path`, and refuse what could not be written after hours of measuring. Raises ConfigError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"Cannot make the folder of {path}: {error.strerror}.", fix="Give another path.") from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    """Refuse what could not be written after hours of measuring; makes nothing. Raises ConfigError."""
+    folder = next(candidate for candidate in path.resolve().parents if candidate.exists())
+    if not folder.is_dir():
+        raise ConfigError(f"Cannot make the folder of {path}: {folder} is a file.", fix="Give another path.")
+    if path.is_dir() or not os.access(folder, os.W_OK):
         raise ConfigError(f"Cannot write {path}.", fix="Give the path of a file in a folder that this user may write.")
 
 

@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 RUN_SCHEMA: Final = "energygate.run/1"
 REPORT_SCHEMA: Final = "energygate.report/1"
 
-Count = Annotated[int, Meta(ge=0)]
+MOST_COUNTED: Final = 2**53  # whole numbers that every reader of JSON keeps
+Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
 Joules = Annotated[float, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
 Time = Annotated[dt.datetime, Meta(tz=True)]

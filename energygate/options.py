@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from energygate.errors import ConfigError
 from energygate.model import Outcome
@@ -15,6 +15,7 @@ from energygate.units import parse_percent
 from energygate.workloads.suites import TrialOverrides
 
 T = TypeVar("T")
+_LONGEST_S: Final = 1e9
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -66,6 +67,9 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         min_effect=min(base.policy.min_effect, budget),
         allow_estimates=first_of(allow, base.allow_estimates),
     )
+    paths = [target.path for target in reports] + ([save] if save else [])
+    if len({here / path for path in paths}) < len(paths):
+        raise ConfigError("Two of the files to write are the same.", fix="Give each report and the run its own file.")
     mode = given.parse("mode", _mode) or base.mode
     if reports and mode is not Mode.GATE:
         raise ConfigError(
@@ -108,7 +112,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds < math.inf:
+    if not 0 < seconds <= _LONGEST_S:
         raise ValueError("expected seconds above 0")
     return seconds
 

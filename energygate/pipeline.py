@@ -183,6 +183,7 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
         )
         if settings.mode is Mode.RECORD:
             refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
+            require_writable(store.root / session.machine.fingerprint / "run.json")
         baseline = store.load(session.machine.fingerprint) if settings.mode is Mode.GATE else Baseline()
         yield Job(settings=settings, session=session, store=store, baseline=baseline)
 

@@ -116,6 +116,12 @@ class Policy:
             require_shares(self)
         except ValueError as error:
             raise ConfigError(f"gate: {error}.") from error
+        if self.window < self.min_sessions:
+            raise ConfigError(
+                f"gate.window: {self.window} sessions at most, but gate.min_sessions needs {self.min_sessions}:",
+                why="no increase could ever fail.",
+                fix="Raise window, or lower min_sessions.",
+            )
         if self.min_sessions < _FEWEST_SESSIONS:
             raise ConfigError(
                 f"gate.min_sessions: {self.min_sessions}:",

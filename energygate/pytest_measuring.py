@@ -20,6 +20,7 @@ from energygate.pipeline import Finished, Job, Surroundings, open_job
 from energygate.report.measured import render_measured
 from energygate.report.terminal import render_terminal
 from energygate.settings import Mode, NamedSuite, Settings
+from energygate.workloads.text import printable
 
 
 def start(config: pytest.Config, options: dict[str, Any]) -> "Measuring | None":
@@ -136,7 +137,7 @@ class Measuring:
 
     def pytest_report_header(self) -> list[str]:
         """Say which meters measure, and why others don't."""
-        return [f"energy: {line}" for note in self.job.notes for line in note.splitlines()]
+        return [f"energy: {printable(line, limit=1000)}" for note in self.job.notes for line in note.splitlines()]
 
     def pytest_collect_file(self, file_path: Path) -> None:
         """Remember which files pytest looked into: what it was told to ignore is not missing."""
@@ -154,7 +155,7 @@ class Measuring:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge or record what was measured; an interrupted session keeps what it has, and decides nothing."""
         try:
-            if exitstatus in {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
+            if exitstatus not in _ENDED:
                 self.failure_of_test = "the session was stopped before this test ended."
                 self.finish_test()
                 self.job.save()
@@ -185,14 +186,14 @@ class Measuring:
         """Whether a stored benchmark should have been measured: its file was collected, and nobody deselected it."""
         if name in self.seen:
             return True
-        option = self.config.option
-        if name in self.deselected or option.keyword or option.markexpr or getattr(option, "lf", False):
+        if name in self.deselected or getattr(self.config.option, "lf", False):
             return False
         file = self.config.rootpath / name.partition("::")[0]
         ignored = file not in self.visited and file.exists()
         return not ignored and any(_covers(argument, name, self.config) for argument in self.config.args)
 
 
+_ENDED: Final = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 _MEASURING: Final[pytest.StashKey[Measuring]] = pytest.StashKey()
 
 
@@ -219,7 +220,10 @@ class SuiteItem(pytest.Item):
         """Measure the suite; the test fails where what stops it makes its benchmark invalid, or no trial is valid."""
         plugin = self.config.stash[_MEASURING]
         plugin.refuse_to_repeat(self)
-        benchmark = plugin.job.measure(self.named, location=_location(self))
+        try:
+            benchmark = plugin.job.measure(self.named, location=_location(self))
+        except SystemExit as ended:  # a server was running and SIGTERM came; pytest alone would take it for a failure
+            pytest.exit(f"terminated while {self.nodeid} was measured", returncode=int(ended.code or 143))
         reasons = [] if benchmark.valid else [reason for reason, _ in reasons_by_code(benchmark.trials)]
         if failure := benchmark.invalid or "\n".join(reasons):
             pytest.fail(failure, pytrace=False)

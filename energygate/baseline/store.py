@@ -61,12 +61,27 @@ class FolderStore:
         )
 
     def _folders(self) -> list[Path]:
-        return sorted(path for path in self.root.glob("*") if path.is_dir())
+        return sorted(path for path in _entries(self.root) if path.is_dir())
 
     @staticmethod
     def _files(folder: Path) -> list[Path]:
         """Newest first: the names begin with the time."""
-        return sorted(folder.glob("[!.]*.json"), reverse=True)
+        found = (path for path in _entries(folder) if path.suffix == ".json" and not path.name.startswith("."))
+        return sorted(found, reverse=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Give what is in a folder; nothing if it is not there. One that can't be read is no empty one: BaselineError."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BaselineError(
+            f"Cannot read the baselines in {folder}: {error.strerror}.",
+            why="Unread baselines must not look like none.",
+            fix="Give this user read permission, or another folder with --energy-baselines.",
+        ) from error
 
 
 def open_store(uri: str, *, folder: Path) -> FolderStore:

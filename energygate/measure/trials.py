@@ -14,12 +14,14 @@ from typing import Any, Final, Protocol, Self
 
 from energygate.clock import Clock
 from energygate.errors import EnergyGateError, InvalidCode, MeasurementInvalid
+from energygate.measure.signals import interrupts_held_back
 from energygate.meters.base import Domain, Measured, Reading, Window
 from energygate.meters.group import MeterGroup
-from energygate.model import Trial, Work
+from energygate.model import MOST_COUNTED, Trial, Work
 from energygate.workloads.tokens import work_from_usage
 
 _NOT_WORTH_REPEATING: Final = frozenset({InvalidCode.GPU_LOST, InvalidCode.REPLAY_EXHAUSTED})
+_TOO_SMALL: Final = frozenset({InvalidCode.TOO_SHORT, InvalidCode.TOO_LITTLE_ENERGY})
 _INTERVALS_PER_TRIAL: Final = 100  # an edge error of one refresh interval is then at most 1 % (docs/measuring.md)
 _STEPS_PER_TRIAL: Final = 1000
 _HEADROOM: Final = 1.3  # a machine that other work shares runs faster again at any moment
@@ -115,7 +117,8 @@ class OpenTrial:
     def __enter__(self) -> Self:
         if self._readings is not None:
             raise EnergyGateError("This trial was entered before.", fix="Enter each trial of `trials()` once.")
-        gc.collect()
+        with interrupts_held_back():
+            gc.collect()
         self.sync()
         self._readings = self.meters.begin(self.window)
         self.started_s = self.clock.now_s()
@@ -157,6 +160,8 @@ class OpenTrial:
                 raise TypeError(f"unknown count {name!r}: one of {', '.join(Work.__struct_fields__)}")
             if type(count) is not int or count < 0:  # a bool is no count
                 raise TypeError(f"{name} must be a whole number from 0, not {count!r}")
+            if count > MOST_COUNTED:
+                raise TypeError(f"{name} must be at most {MOST_COUNTED}, and is more")
             self.work[name] = self.work.get(name, 0) + count
 
     def add_usage(self, usage: object) -> None:
@@ -282,6 +287,9 @@ class TrialSeries:
             trial.fault = self._too_small(trial)
         if trial.fault is not None and trial.fault.code in _NOT_WORTH_REPEATING:
             self.stopped = str(trial.fault)
+        if trial.fault is not None and trial.fault.code in _TOO_SMALL and self.adaptive and trial.measured is not None:
+            # The machine runs faster than when it was calibrated: the replacement repeats the work more often.
+            self.iterations = self._long_enough(trial.duration_s, trial.measured)
         trial.recorded = True
         self.trials.append(trial.finish(index=len(self.trials), epoch_s=self.epoch_s))
         self.progress.trial_done(self.name, done=self._valid, wanted=self.settings.count, trial=self.trials[-1])

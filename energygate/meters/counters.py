@@ -17,6 +17,7 @@ from energygate.units import format_quantity, uj_to_j
 
 LARGEST_COUNT: Final = 0xFFFFFFFF  # a RAPL counter has 32 bits
 _READING_S: Final = 0.01  # how far apart the clock and the counter may be read
+_STILL_S: Final = 0.2  # no processor, memory or GPU uses nothing for so long: a counter that says so is broken
 _KEEP_ALIVE_S: Final = (0.5, 10.0)
 
 
@@ -186,8 +187,8 @@ class CounterBank:
     def end(self, start: Reading) -> Measured:
         """Read every counter: joules by domain since `start`. Raises MeasurementInvalid."""
         with self._lock:
-            self._settle()
-            return Measured(self._used_j(start))
+            ended_s = self._settle()
+            return Measured(self._used_j(start, elapsed_s=ended_s - start.at_s))
 
     def _refresh(self) -> float:
         at_s = self._clock()
@@ -198,12 +199,15 @@ class CounterBank:
     def _settle(self) -> float:
         return self._refresh()
 
-    def _used_j(self, start: Reading) -> dict[str, float]:
+    def _used_j(self, start: Reading, *, elapsed_s: float) -> dict[str, float]:
         used_uj: dict[str, int] = {}
         for counter, total_uj, epoch in zip(self._counters, start.totals_uj, start.epochs, strict=True):
             if len(counter.faults) > epoch:
                 fault = counter.faults[epoch]
                 raise MeasurementInvalid(fault.code, fault.sentence)
+            if counter.total_uj == total_uj and elapsed_s > max(_STILL_S, 10 * counter.spec.update_interval_s):
+                still = _stands_still(counter.spec, elapsed_s)
+                raise MeasurementInvalid(still.code, still.sentence)
             domain = counter.spec.domain
             used_uj[domain] = used_uj.get(domain, 0) + counter.total_uj - total_uj
         return {domain: uj_to_j(energy_uj) for domain, energy_uj in used_uj.items()}

@@ -4,6 +4,7 @@ Go by the file `name`: numbers may have gaps, ids are hexadecimal, and psys may 
 control type is read: `intel-rapl-mmio` repeats package-0 on client processors. AMD's counters are in it too.
 """
 
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,12 +106,17 @@ def _package(folder: Path) -> Iterator[Zone]:
 
 
 def _name(folder: Path) -> str:
-    return (folder / "name").read_text().strip()
+    return (folder / "name").read_text(errors="replace").strip()
 
 
 def _range_uj(folder: Path) -> int | None:
     path = folder / "max_energy_range_uj"
-    return int(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return int(path.read_bytes())
+    except ValueError as error:
+        raise OSError(errno.ENODATA, "it holds no number", str(path)) from error
 
 
 def _limits_w(folder: Path) -> Iterator[float]:

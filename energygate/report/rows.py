@@ -135,7 +135,7 @@ def closing_line(report: GateReport) -> str:
     counts = {Outcome(name): n for name, n in count_outcomes(report.comparisons).items()}
     failing = [f"{n} of {total} {plural} {WORDS[o]}" for o, n in counts.items() if o in report.policy.fail_on]
     if report.verdict == "failed":
-        return f"energy: FAILED, {', '.join(failing)}"
+        return f"energy: FAILED, {', '.join(failing) or 'nothing of what it should was measured'}"
     if report.verdict == "passed":
         improved = f", {counts[Outcome.IMPROVED]} improved" if Outcome.IMPROVED in counts else ""
         return f"energy: PASSED, {total} of {total} {plural} within budget{improved}"

@@ -81,7 +81,7 @@ def error_text(body: bytes) -> str:
     """Give the server's own message if the body is an error object, else the body. Not yet fit to be shown."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode("utf-8", errors="replace")
     error = document.get("error", document.get("detail")) if isinstance(document, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
@@ -98,6 +98,8 @@ def _decode(reply: Reply, *, show: Redactor) -> _Completion:
     except UnicodeDecodeError:
         # Without `from`: the cause would carry the body into a traceback.
         raise _failed(f"status 200, but no chat completion: {len(reply.body)} bytes that are not UTF-8") from None
+    except RecursionError:
+        raise _failed(f"status 200, but no chat completion: {len(reply.body)} bytes, nested too deeply") from None
 
 
 def _finish(choice: _Choice, work: Work, request: Request, *, show: Redactor) -> str:

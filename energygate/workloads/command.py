@@ -16,7 +16,7 @@ from energygate.workloads.base import WorkDone
 from energygate.workloads.counts import Produced, count_work
 from energygate.workloads.process import Output, Process, child_environment, described, exit_on_sigterm, log_tail
 from energygate.workloads.suites import CommandSuite
-from energygate.workloads.text import filled_in
+from energygate.workloads.text import filled_in, printable
 
 _GRACE_S: Final = 5.0
 
@@ -43,6 +43,7 @@ class CommandWorkload:
         self._folder = folder
         self._environ = environ
         self._scratch: Path | None = None
+        self._trials = 0
         self._process: Process | None = None
         self._status: int | None = None
         self._fault: str | None = None
@@ -63,18 +64,20 @@ class CommandWorkload:
         """Run `setup`, once. Raises WorkloadError."""
         self._opened.enter_context(exit_on_sigterm())
         self._scratch = Path(tempfile.mkdtemp(prefix=f"energygate-{self._suite.name}-"))
-        self._opened.callback(shutil.rmtree, self._scratch)
+        self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
         self._opened.callback(self._stop)
+        self._folder_of_trial.mkdir()
         if self._suite.setup is not None:
             self._run(self._suite.setup)
             if sentence := self._ended_badly():
                 raise WorkloadError(f"{self._suite.name}: setup: {sentence}")
 
     def before(self) -> None:
-        """Remove what the trial before left: a stale result must never be counted."""
+        """Give the trial a folder of its own: what the one before left, and be it a folder, is never counted."""
         self._stop()
-        for path in self._files:
-            path.unlink(missing_ok=True)
+        shutil.rmtree(self._folder_of_trial, ignore_errors=True)
+        self._trials += 1
+        self._folder_of_trial.mkdir()
 
     def run(self, passes: int) -> None:
         """Run the program once, and wait for it.
@@ -100,9 +103,14 @@ class CommandWorkload:
         self._opened.close()
 
     @property
-    def _files(self) -> tuple[Path, Path, Path]:
+    def _folder_of_trial(self) -> Path:
         assert self._scratch is not None  # noqa: S101  `open` comes first in a workload's life
-        return self._scratch / "stdout", self._scratch / "stderr", self._scratch / "result.json"
+        return self._scratch / str(self._trials)
+
+    @property
+    def _files(self) -> tuple[Path, Path, Path]:
+        folder = self._folder_of_trial
+        return folder / "stdout", folder / "stderr", folder / "result.json"
 
     def _run(self, command: tuple[str, ...]) -> None:
         stdout, stderr, result = self._files
@@ -118,7 +126,7 @@ class CommandWorkload:
                 output=Output(stdout=stdout, stderr=stderr),
             )
         except OSError as error:
-            self._fault = f"cannot start {argv[0]}: {error.strerror}"
+            self._fault = f"cannot start {printable(argv[0])}: {error.strerror}"
             return
         self._status = self._process.wait(self._suite.timeout)
         if self._status is None:

@@ -12,7 +12,7 @@ from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.model import Work
 from energygate.workloads.suites import Extract, WorkRules
 from energygate.workloads.text import printable
-from energygate.workloads.tokens import work_from_usage
+from energygate.workloads.tokens import MAX_COUNT, work_from_usage
 
 _NAMES: Final = frozenset(Work.__struct_fields__)
 _PARTS: Final = frozenset({"cached_input_tokens", "reasoning_tokens"})  # the only counts that may be 0
@@ -42,9 +42,11 @@ def count_work(rules: WorkRules, produced: Produced) -> Work:
 
 
 def _from_result(path: Path) -> Mapping[str, object]:
+    if not path.is_file():
+        raise _failed("the path of ENERGYGATE_RESULT is a folder or a device, not a file")
     try:
         document = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _failed(f"the file of ENERGYGATE_RESULT cannot be read as JSON: {error}") from error
     if not isinstance(document, dict):
         raise _failed("the file of ENERGYGATE_RESULT holds no JSON object")
@@ -83,7 +85,7 @@ def _json_objects(text: str) -> Iterator[dict[str, Any]]:
         if line.lstrip().startswith("{"):
             try:
                 yield msgspec.json.decode(line, type=dict[str, Any])
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 continue  # a line of prose that happens to begin with a brace
 
 
@@ -91,6 +93,8 @@ def _whole(name: str, found: object) -> int:
     if isinstance(found, bool) or not isinstance(found, int) or found < (0 if name in _PARTS else 1):
         shown = printable(repr(found), limit=60)
         raise _failed(f"work.{name} is {shown}, not a whole number from {0 if name in _PARTS else 1}")
+    if found > MAX_COUNT:
+        raise _failed(f"work.{name} is more than 2**53, which nothing can count")
     return found
 
 

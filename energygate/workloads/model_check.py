@@ -57,7 +57,7 @@ def check_listed(http: HttpClient, url: str, *, suite: str, model: str, show: Re
         raise WorkloadError(f"{suite}: the server refused {url}/models: {status_sentence(reply, show=show)}")
     try:
         models = msgspec.json.decode(reply.body, type=_Models).data
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WorkloadError(
             f"{suite}: {url}/models is no list of models: {error}.", fix="Check endpoint.url."
         ) from error

@@ -1,5 +1,6 @@
 """Child processes in a group of their own, which end with us: no server outlives its benchmark."""
 
+import errno
 import logging
 import os
 import select
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import IO, Final, Never, Self
@@ -35,11 +37,12 @@ class Output:
 
 @dataclass(slots=True, kw_only=True)
 class Process:
-    """A running child and all its descendants that stayed in its process group."""
+    """A running child, its process group, and those of its descendants that left the group: the strays."""
 
     popen: "subprocess.Popen[bytes]" = field(repr=False)
     clock: Clock = field(default_factory=SystemClock)
     proc: Path = Path("/proc")
+    _strays: dict[int, int] = field(default_factory=dict, repr=False)  # process id: start time
 
     @classmethod
     def start(
@@ -50,18 +53,22 @@ class Process:
         Raises
         ------
         OSError
-            If there is no such program or folder.
+            If there is no such program or folder, or the system can take no such arguments or environment.
         """
         with _private(output.stdout) as out, _private(output.stderr) as err:
-            popen = subprocess.Popen(  # noqa: S603  the suite file names the command, and is trusted like code
-                [*_die_with_parent(), *argv],
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
+            try:
+                popen = subprocess.Popen(  # noqa: S603  the suite file names the command, and is trusted like code
+                    [*_die_with_parent(), *argv],
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                )
+            except (ValueError, TypeError) as error:
+                # A NUL byte, or a name of a variable with an equals sign.
+                raise OSError(errno.EINVAL, str(error), argv[0]) from error
         return cls(popen=popen, clock=clock or SystemClock())
 
     @property
@@ -91,23 +98,43 @@ class Process:
 
     def group(self) -> tuple[int, ...]:
         """Every living process of the group; a zombie does not live."""
-        return tuple(sorted(pid for pid in _pids(self.proc) if _group_of(pid, self.proc) == self.pid))
+        return tuple(sorted(pid for pid, each in _living(self.proc) if each.group == self.pid))
 
     def stop(self, grace_s: float) -> None:
-        """End the whole group: TERM, after `grace_s` seconds KILL, and reap the leader. Safe to call twice."""
+        """End the group and its strays: TERM, after `grace_s` seconds KILL; reap the leader. Safe to call twice."""
         for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILLED_S)):
+            self._note_strays()
             if not self._is_alive():
                 break
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
+            if self.popen.poll() is None or self.group():
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, number)
+            for pid in self._living_strays():
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
             self._wait_for_end(patience_s)
-        if survivors := self.group():
+        if survivors := (*self.group(), *self._living_strays()):
             _LOG.warning(
                 "Still alive after SIGKILL: %s. They use energy that later trials will be charged with.", survivors
             )
 
+    def _note_strays(self) -> None:
+        """Remember who descends from the group but left it: once its parent has ended, nothing tells whose it was."""
+        living = dict(_living(self.proc))
+        ours = {pid for pid, each in living.items() if each.group == self.pid} | set(self._living_strays())
+        found = ours
+        while found:
+            found = {pid for pid, each in living.items() if each.parent in found} - ours
+            ours |= found
+        self._strays.update((pid, living[pid].started) for pid in ours & living.keys() if living[pid].group != self.pid)
+
+    def _living_strays(self) -> tuple[int, ...]:
+        """Those that still run; a process with the same number but another start is somebody else's."""
+        now = {pid: _stat_of(pid, self.proc) for pid in self._strays}
+        return tuple(sorted(pid for pid, each in now.items() if each and each.started == self._strays[pid]))
+
     def _is_alive(self) -> bool:
-        return self.popen.poll() is None or bool(self.group())
+        return self.popen.poll() is None or bool(self.group()) or bool(self._living_strays())
 
     def _wait_for_end(self, patience_s: float) -> None:
         deadline_s = self.clock.now_s() + patience_s
@@ -134,8 +161,8 @@ def log_tail(path: Path, *, show: Callable[[str], str] = printable) -> str:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         return f"(no log: {error.strerror})"
-    filled = [shown for line in lines if (shown := show(line))]
-    return " | ".join(filled[-TAIL_LINES:]) or "(none)"
+    filled = (shown for line in reversed(lines) if (shown := show(line)))
+    return " | ".join(reversed(list(islice(filled, TAIL_LINES)))) or "(none)"
 
 
 @contextmanager
@@ -175,15 +202,26 @@ def _wait_until_readable(descriptor: int, timeout_s: float) -> None:
         os.close(descriptor)
 
 
-def _pids(proc: Path) -> Iterator[int]:
-    return (int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stat:
+    """What /proc says of one process. `started` tells it from a later one with the same number."""
+
+    parent: int
+    group: int
+    started: int
 
 
-def _group_of(pid: int, proc: Path) -> int | None:
+def _living(proc: Path) -> Iterator[tuple[int, _Stat]]:
+    for entry in proc.iterdir():
+        if entry.name.isdigit() and (stat := _stat_of(int(entry.name), proc)) is not None:
+            yield int(entry.name), stat
+
+
+def _stat_of(pid: int, proc: Path) -> _Stat | None:
     try:
-        stat = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        text = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None  # it ended since its folder was listed
     # The command name, in parentheses, may hold blanks: count fields after the last parenthesis (man 5 proc).
-    state, _parent, group = stat.rpartition(")")[2].split()[:3]
-    return None if state in {"Z", "X"} else int(group)
+    state, parent, group, *rest = text.rpartition(")")[2].split()
+    return None if state in {"Z", "X"} else _Stat(parent=int(parent), group=int(group), started=int(rest[16]))

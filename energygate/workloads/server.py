@@ -15,7 +15,7 @@ from energygate.workloads.answers import error_text
 from energygate.workloads.http import HttpClient, Unreachable
 from energygate.workloads.process import Output, Process, child_environment, log_tail
 from energygate.workloads.suites import ServerSpec
-from energygate.workloads.text import Redactor, filled_in
+from energygate.workloads.text import Redactor, filled_in, printable
 
 _POLL_S: Final = 0.05
 _POLL_TIMEOUT_S: Final = 2.0
@@ -82,8 +82,8 @@ class Server:
             )
         except OSError as error:
             raise WorkloadError(
-                f"{self._name}: cannot start the server: {error.filename}: {error.strerror}.",
-                fix="Correct server.command or server.cwd, which is relative to the suite file.",
+                f"{self._name}: cannot start the server: {printable(str(error.filename))}: {error.strerror}.",
+                fix="Correct server.command, server.env or server.cwd, which is relative to the suite file.",
             ) from error
         self._await_ready(http)
 

@@ -43,7 +43,7 @@ class TrialOverrides(_Keys, frozen=True, kw_only=True):
 class Ready(_Keys, frozen=True, kw_only=True):
     """How a server shows that it can answer: status 200 at `path` of its root, within `timeout` seconds."""
 
-    path: Annotated[str, Meta(pattern="^/")] = "/health"
+    path: Annotated[str, Meta(pattern=r"^/[^\s\x00-\x1f\x7f]*\Z")] = "/health"
     timeout: PositiveSeconds = 120.0
 
 
@@ -84,6 +84,8 @@ class Endpoint(_Keys, frozen=True, kw_only=True):
     pid: PositiveCount | None = None
 
     def __post_init__(self) -> None:
+        if any(char.isspace() or not char.isprintable() for char in self.url):
+            raise ValueError("url must not hold blanks or control characters")
         try:
             url = urlsplit(self.url.replace("{port}", "1"))
             host, _ = url.hostname, url.port

@@ -6,6 +6,7 @@ from typing import Final
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.model import Work
 
+MAX_COUNT: Final = 2**53  # beyond it a float, as JSON knows numbers, is no longer exact
 _ANTHROPIC_CACHE: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -28,7 +29,7 @@ def work_from_usage(usage: object) -> Work:
     Raises
     ------
     MeasurementInvalid
-        If a count is missing, negative or no integer, or the counts contradict each other.
+        If a count is missing, negative, more than 2**53 or no integer, or the counts contradict each other.
     """
     if usage is None:
         raise MeasurementInvalid(InvalidCode.WORK_FAILED, "the answer has no usage, so its tokens are unknown")
@@ -97,5 +98,9 @@ def _count(usage: object, name: str, *, prefix: str = "") -> int:
         shown = value if isinstance(value, int | float) else f"a {type(value).__name__}"
         raise MeasurementInvalid(
             InvalidCode.WORK_FAILED, f"usage.{prefix}{name} is {shown}, not a count of tokens from 0"
+        )
+    if value > MAX_COUNT:
+        raise MeasurementInvalid(
+            InvalidCode.WORK_FAILED, f"inconsistent usage: usage.{prefix}{name} is more than 2**53 tokens"
         )
     return value

@@ -486,7 +486,7 @@ def test_a_run_that_cannot_be_saved_is_2_before_anything_is_measured(energygate)
     code, out, err = energygate("run", "a.energy.yml", "--meters", meters, "--save", "a.energy.yml/run.json")
     assert (code, out) == (2, "")
     target = energygate.folder / "a.energy.yml/run.json"
-    assert err == f"error: Cannot make the folder of {target}: File exists. Give another path.\n"
+    assert err == f"error: Cannot make the folder of {target}: {target.parent} is a file. Give another path.\n"
 
 
 def test_an_interrupt_stops_the_child_keeps_what_is_complete_and_records_nothing(energygate):
@@ -529,3 +529,20 @@ def is_gone(pid):
         return stat.read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def test_a_reader_that_has_gone_does_not_change_the_exit_code(energygate):
+    energygate("run", "a.energy.yml", "--meters", energygate.windows("w.jsonl"), "--report", "json:report.json")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "energygate", "report", "report.json"],
+        cwd=energygate.folder,
+        env=energygate.environ,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

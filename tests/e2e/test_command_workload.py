@@ -78,6 +78,28 @@ def test_a_result_of_the_trial_before_is_never_counted_again(make, tmp_path):
     assert [trial(load).work, trial(load).work] == [Work(requests=3), Work()]
 
 
+def test_a_folder_in_the_place_of_the_result_spoils_one_trial_only(make):
+    code = (
+        "import os, pathlib; once = pathlib.Path('once')\n"
+        "if not once.exists():\n"
+        "    once.touch(); (pathlib.Path(os.environ['ENERGYGATE_RESULT']) / 'sub').mkdir(parents=True)"
+    )
+    load = make(code, work={"requests": 5})
+    load.open()
+    with pytest.raises(MeasurementInvalid) as invalid:
+        trial(load)
+    assert str(invalid.value) == "work_failed: the path of ENERGYGATE_RESULT is a folder or a device, not a file"
+    assert trial(load).work == Work(requests=5)
+
+
+def test_a_variable_that_no_process_can_have_fails_its_trial(make):
+    load = make("", env={"A=B": "c"})
+    load.open()
+    with pytest.raises(MeasurementInvalid) as invalid:
+        trial(load)
+    assert str(invalid.value) == f"work_failed: cannot start {sys.executable}: illegal environment variable name"
+
+
 def test_setup_runs_once_before_the_first_trial(make, tmp_path):
     append = "open('log', 'a').write('{}')"
     load = make(append.format("trial "), setup=[sys.executable, "-c", append.format("setup ")])

@@ -210,8 +210,14 @@ def test_a_program_that_is_not_there_is_named(make, tmp_path):
         load.open()
     assert str(failed.value) == (
         f"chat: cannot start the server: {tmp_path}/nowhere: No such file or directory. "
-        "Correct server.command or server.cwd, which is relative to the suite file."
+        "Correct server.command, server.env or server.cwd, which is relative to the suite file."
     )
+
+
+def test_an_argument_that_no_program_can_be_given_is_named(make):
+    load = make("good", argv=["serve", "a\0b"])
+    with pytest.raises(WorkloadError, match=r"^chat: cannot start the server: serve: embedded null byte\. Correct"):
+        load.open()
 
 
 def test_a_taken_port_is_refused_before_another_server_can_answer(make):

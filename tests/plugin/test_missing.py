@@ -87,3 +87,10 @@ def test_it_fails_the_session_where_policy_says_so(stored_project):
     result = stored_project.energy("--energy-fail-on=missing")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert stored_project.verdict(result) == "energy: FAILED, 1 of 2 benchmarks missing"
+
+
+@pytest.mark.parametrize("arguments", [("-k", "encode"), ("-m", "chosen")])
+def test_a_test_that_was_removed_is_missing_whatever_else_is_left_out(stored_project, arguments):
+    stored_project.write("test_bench.py", f"import pytest\n@pytest.mark.chosen\n{ENCODE_ONLY}")
+    stored_project.write("pytest.ini", "[pytest]\nmarkers = chosen\n")
+    assert stored_project.verdict(stored_project.energy(*arguments)) == MISSING

@@ -497,3 +497,10 @@ def test_outside_a_repository_nobody_looks_upwards(tmp_path):
     (tmp_path / "energygate.yml").touch()
     assert find_home(inner) == inner
     assert find_home(tmp_path) == tmp_path
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    options = {"save": "x.json", "report": ("json:x.json",)}
+    with pytest.raises(ConfigError) as refused:
+        load_settings(options, prefix="--", environ={}, folder=tmp_path, here=tmp_path)
+    assert str(refused.value) == "Two of the files to write are the same. Give each report and the run its own file."

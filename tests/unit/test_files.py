@@ -1,6 +1,7 @@
 import os
 import re
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -68,15 +69,15 @@ def test_a_folder_without_write_permission_is_an_error(tmp_path):
     assert str(failure.value).endswith(FIX)
 
 
-def test_a_path_that_can_be_written_gets_its_folder(tmp_path):
+def test_a_path_that_can_be_written_is_left_alone(tmp_path):
     require_writable(tmp_path / "new/folder/run.json")
-    assert list(tmp_path.rglob("*")) == [tmp_path / "new", tmp_path / "new/folder"]
+    assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("file/run.json", "Cannot make the folder of {}: File exists. Give another path."),
+        ("file/run.json", "Cannot make the folder of {}: {folder} is a file. Give another path."),
         ("folder", "Cannot write {}. Give the path of a file in a folder that this user may write."),
     ],
 )
@@ -85,4 +86,17 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path, path, message):
     (tmp_path / "folder").mkdir()
     with pytest.raises(ConfigError) as refused:
         require_writable(tmp_path / path)
-    assert str(refused.value) == message.format(tmp_path / path)
+    assert str(refused.value) == message.format(tmp_path / path, folder=tmp_path / "file")
+
+
+def test_a_link_is_followed_and_stays(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_a_device_is_written_to_and_never_replaced(tmp_path):
+    (tmp_path / "link").symlink_to(os.devnull)
+    write_atomically(tmp_path / "link", b"new")
+    assert Path(os.devnull).is_char_device()

@@ -220,8 +220,8 @@ def test_a_file_that_cannot_be_written_costs_the_file_and_not_the_verdict(tmp_pa
         energy = job.energy("bench.py::test_it", MarkerKeys(), location=None)
         energy(int)
         energy.finish()
-        save.mkdir()  # meanwhile somebody made folders of both
-        target.mkdir()
+        save.mkdir(parents=True)  # meanwhile somebody made folders of both
+        target.mkdir(parents=True)
         finished = job.finish(in_scope=lambda _: True)
     assert finished.report is not None
     assert [row.outcome for row in finished.report.comparisons] == [Outcome.NO_BASELINE]

@@ -72,3 +72,12 @@ def test_shares_that_would_turn_a_bound_round_or_prove_nothing_are_refused(share
     with pytest.raises(ConfigError) as refused:
         Policy(**shares)
     assert str(refused.value) == message
+
+
+def test_a_window_too_small_to_ever_fail_is_refused():
+    with pytest.raises(ConfigError) as refused:
+        Policy(window=2)
+    assert str(refused.value) == (
+        "gate.window: 2 sessions at most, but gate.min_sessions needs 3: no increase could ever fail. "
+        "Raise window, or lower min_sessions."
+    )

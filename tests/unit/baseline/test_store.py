@@ -164,3 +164,13 @@ def test_a_run_in_the_folder_of_another_machine_is_refused(tmp_path):
         f"{strayed}: $.machine.fingerprint: {own}, but it lies in the folder of abcdefabcdef. "
         f"Runs of different machines don't compare. Move it to {path.parent}."
     )
+
+
+def test_baselines_that_cannot_be_read_are_not_none(tmp_path):
+    (tmp_path / "baselines").touch()
+    with pytest.raises(BaselineError) as refused:
+        FolderStore(tmp_path / "baselines").load(FINGERPRINT)
+    assert str(refused.value) == (
+        f"Cannot read the baselines in {tmp_path / 'baselines'}: Not a directory. Unread baselines must not look like none. "
+        "Give this user read permission, or another folder with --energy-baselines."
+    )

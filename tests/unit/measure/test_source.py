@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from energygate.errors import ConfigError
 from energygate.measure.source import read_source
 from energygate.model import Source
 
@@ -67,11 +68,32 @@ def test_a_repository_without_a_commit_is_unknown(git, tmp_path):
     assert read_source(tmp_path) == Source()
 
 
-def test_without_git_everything_is_unknown(commit, tmp_path, monkeypatch):
+def test_without_git_a_folder_is_unknown_and_a_repository_is_refused(commit, tmp_path, tmp_path_factory, monkeypatch):
     commit()
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert read_source(tmp_path) == Source()
+    assert read_source(tmp_path_factory.mktemp("elsewhere")) == Source()
+    with pytest.raises(ConfigError) as refused:
+        read_source(tmp_path)
+    assert str(refused.value) == (
+        f"git cannot describe {tmp_path}: git is not installed. Without it nobody knows which commit is measured, and "
+        "whether the tree is clean. Install git."
+    )
+
+
+def test_a_repository_of_another_user_is_refused_and_not_taken_for_a_clean_one(commit, tmp_path, monkeypatch):
+    commit()
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ConfigError, match=f"^git cannot describe {tmp_path}: fatal: detected dubious ownership") as no:
+        read_source(tmp_path)
+    assert str(no.value).endswith(f"in a container: git config --global --add safe.directory {tmp_path}.")
+
+
+def test_a_repository_whose_index_is_broken_is_refused(commit, tmp_path):
+    commit()
+    (tmp_path / ".git/index").write_bytes(b"junk")
+    with pytest.raises(ConfigError, match=f"^git cannot describe {tmp_path}: "):
+        read_source(tmp_path)
 
 
 def test_a_changed_file_makes_the_tree_dirty(commit, tmp_path):

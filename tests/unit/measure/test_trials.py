@@ -423,3 +423,18 @@ def test_calibration_tries_as_seldom_as_it_can(clock):
 
     calibrate(run, wanted_s=1.0, clock=clock)
     assert tried == [1, 2, 4, 8]
+
+
+def test_a_machine_that_has_become_faster_gets_more_iterations_for_the_replacement(make, clock):
+    series, _ = make(adaptive=True, count=5, warmup=0, iterations=10)
+    trials = drive(series, clock, seconds=0.05)
+    assert [(trial.iterations, trial.duration_s, trial.invalid is None) for trial in trials] == [
+        (10, pytest.approx(0.5), False),
+        *[(26, pytest.approx(1.3), True)] * 5,
+    ]
+
+
+def test_a_count_beyond_what_json_keeps_is_refused(clock):
+    trial, _ = open_trial(clock)
+    with pytest.raises(TypeError, match=r"^requests must be at most 9007199254740992, and is more$"):
+        trial.add(requests=10**400)

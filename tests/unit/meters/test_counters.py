@@ -238,3 +238,13 @@ def test_keep_alive_reads_until_it_is_stopped():
         assert read_twice.wait(30)
     thread = reads[0]
     assert (thread.name, thread.daemon, thread.is_alive()) == ("energygate-rapl", True, False)
+
+
+def test_a_counter_that_did_not_move_in_a_whole_window_is_broken_and_not_zero(clock):
+    counters = bank(Source(1000), clock)
+    start = counters.begin(WINDOW)
+    clock.sleep(1.0)
+    with pytest.raises(MeasurementInvalid) as still:
+        counters.end(start)
+    assert str(still.value).startswith("read_error: ")
+    assert "did not change for 1.00 s" in str(still.value)

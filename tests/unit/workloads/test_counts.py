@@ -51,6 +51,11 @@ def test_a_result_file_comes_first_and_rules_fill_in_what_it_lacks(produced, res
     ("stdout", "rule", "sentence"),
     [
         ("nothing", Extract(regex=r"(\d+) tokens"), "work.requests: nothing on stdout matches '(\\\\d+) tokens'"),
+        (
+            "9007199254740993 tokens",
+            Extract(regex=r"(\d+) tokens"),
+            "work.requests is more than 2**53, which nothing can count",
+        ),
         ("0 tokens", Extract(regex=r"(\d+) tokens"), "work.requests is 0, not a whole number from 1"),
         ("-4 tokens", Extract(regex=r"(-?\d+) tokens"), "work.requests is -4, not a whole number from 1"),
         ("4.5 tokens", Extract(regex=r"([\d.]+) tokens"), "work.requests is '4.5', not a whole number from 1"),
@@ -83,3 +88,25 @@ def test_a_result_file_that_cannot_be_counted_is_invalid(produced, result, sente
     with pytest.raises(MeasurementInvalid) as invalid:
         count_work(WorkRules(), produced)
     assert str(invalid.value) == f"work_failed: {sentence}"
+
+
+def test_a_result_file_that_is_nested_too_deeply_is_invalid(produced):
+    produced.result.write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(MeasurementInvalid) as invalid:
+        count_work(WorkRules(), produced)
+    assert str(invalid.value) == (
+        "work_failed: the file of ENERGYGATE_RESULT cannot be read as JSON: "
+        "maximum recursion depth exceeded while deserializing an object"
+    )
+
+
+def test_a_line_of_stdout_that_is_nested_too_deeply_is_no_object(produced):
+    produced.stdout.write_text('{"a": 5}\n{"a": ' + "[" * 100_000, encoding="utf-8")
+    assert count_work(WorkRules(requests=Extract(json="a")), produced) == Work(requests=5)
+
+
+def test_a_folder_in_the_place_of_the_result_file_is_invalid(produced):
+    produced.result.mkdir()
+    with pytest.raises(MeasurementInvalid) as invalid:
+        count_work(WorkRules(requests=1), produced)
+    assert str(invalid.value) == "work_failed: the path of ENERGYGATE_RESULT is a folder or a device, not a file"

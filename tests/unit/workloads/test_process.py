@@ -1,5 +1,7 @@
 import os
+import select
 import signal
+import subprocess
 import sys
 import threading
 
@@ -61,6 +63,36 @@ def test_stopping_ends_a_child_that_ignores_term_after_its_leader_is_gone(tmp_pa
     assert (process.death(), process.group()) == ("was killed by signal 15", ())
 
 
+def test_stopping_ends_a_child_that_left_the_group_and_ignores_term(tmp_path):
+    child = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print(os.getpid(), flush=True); time.sleep(100)"
+    )
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], start_new_session=True)"
+    process = start(tmp_path, sys.executable, "-c", code)
+    while not (tmp_path / "out").read_text().endswith("\n"):
+        os.sched_yield()
+        assert process.death() is None
+    ended = os.pidfd_open(int((tmp_path / "out").read_text()))
+    process.stop(0.2)
+    assert select.select([ended], [], [], 0)[0]
+    os.close(ended)
+
+
+def test_a_number_that_another_process_has_got_is_left_alone(tmp_path):
+    process = start(tmp_path, "true")
+    process.wait(30)
+    with subprocess.Popen(["sleep", "100"]) as stranger:
+        other = stranger.pid
+        entry = tmp_path / "proc" / str(other)
+        entry.mkdir(parents=True)
+        (entry / "stat").write_text(f"{other} (sleep) S 1 {other} 1{' 0' * 15} 78", encoding="utf-8")
+        known = Process(popen=process.popen, proc=tmp_path / "proc", _strays={other: 77})
+        known.stop(5.0)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
 class SteppingClock:
     def __init__(self):
         self.now = 0.0
@@ -77,7 +109,7 @@ def test_a_process_that_survives_its_killing_is_named(tmp_path, caplog):
     process.wait(30)
     entry = tmp_path / "proc" / "4242"
     entry.mkdir(parents=True)
-    (entry / "stat").write_text(f"4242 (a (b) c) D 1 {process.pid} 1 0", encoding="utf-8")
+    (entry / "stat").write_text(f"4242 (a (b) c) D 1 {process.pid} 1{' 0' * 15} 77", encoding="utf-8")
     undying = Process(popen=process.popen, clock=SteppingClock(), proc=tmp_path / "proc")
     undying.stop(5.0)
     assert [record.getMessage() for record in caplog.records] == [
@@ -89,6 +121,20 @@ def test_a_program_or_folder_that_is_not_there_is_an_error_of_the_system(tmp_pat
     output = Output(stdout=tmp_path / "out", stderr=tmp_path / "out")
     with pytest.raises(FileNotFoundError):
         Process.start(["true"], cwd=tmp_path / "nowhere", env={}, output=output)
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "cause"),
+    [
+        (["true", "a\0b"], {}, "embedded null byte"),
+        (["true"], {"A": "b\0"}, "embedded null byte"),
+        (["true"], {"A=B": "c"}, "illegal environment variable name"),
+    ],
+)
+def test_what_no_process_can_be_given_is_an_error_of_the_system_too(tmp_path, argv, env, cause):
+    output = Output(stdout=tmp_path / "out", stderr=tmp_path / "out")
+    with pytest.raises(OSError, match=f"^.Errno 22. {cause}: 'true'$"):
+        Process.start(argv, cwd=tmp_path, env=env, output=output)
 
 
 def test_the_tail_of_a_log_is_its_last_twenty_filled_lines_made_fit_to_be_shown(tmp_path):

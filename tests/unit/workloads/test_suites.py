@@ -192,6 +192,27 @@ def test_every_key_of_an_inference_suite_is_read():
         (
             CHAT,
             "endpoint.url",
+            "http://127.0.0.1:8000/v1\n",
+            "url must not hold blanks or control characters - at `$.suites[0].endpoint`",
+        ),
+        (
+            CHAT,
+            "endpoint.url",
+            "http://127.0.0.1:8000/a b",
+            "url must not hold blanks or control characters - at `$.suites[0].endpoint`",
+        ),
+        (
+            CHAT,
+            "server",
+            {"command": ["serve"], "ready": {"path": "/health\n"}},
+            (
+                r"Expected `str` matching regex '^/[^\\s\\x00-\\x1f\\x7f]*\\Z'"
+                " - at `$.suites[0].server.ready.path`"
+            ),
+        ),
+        (
+            CHAT,
+            "endpoint.url",
             "http://me:secret@127.0.0.1/v1",
             (
                 "url must not hold a user or password: a key belongs into the variable of api_key_env"

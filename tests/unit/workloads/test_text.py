@@ -32,6 +32,32 @@ def test_a_prompt_is_hidden_before_the_text_is_cut_off():
     assert Redactor(None, ("x" * 400,))("x" * 400) == "[prompt]"
 
 
+LONG = 'Summarise the "letter" below.\nThe contract of Ms Müller ends in June, unless she objects.'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"no: {LONG[:30]}", "no: [prompt]"),
+        (f"no: {LONG[-17:]}!", "no: [prompt]!"),
+        (f"no: {LONG[3:19]}!", "no: [prompt]!"),
+        (f"no: {LONG[3:18]}!", f"no: {LONG[3:18]}!"),  # 15 characters may be anybody's
+        ("The contract of Ms Müller ends in June, unless she objects.", "[prompt]"),
+        (r'{"content": "Summarise the \"letter\" below.\nThe con', '{"content": "[prompt]'),
+        (r"{'The contract of Ms M\u00fcller ends'}", "{'[prompt]'}"),
+        ("Summarise the market", "Summarise the market"),
+        (f"{LONG[:20]} or {LONG[20:40]}", "[prompt] or [prompt]"),
+    ],
+)
+def test_each_part_of_a_prompt_of_16_characters_or_more_is_hidden(text, shown):
+    assert Redactor(None, ("short", LONG, "x" * 400))(text) == shown
+
+
+def test_a_long_text_is_cut_off_before_it_is_searched():
+    shown = Redactor("sk-1", (LONG,))(LONG[:40] + " " * 9000 + "the end, sk-1")
+    assert shown == "[prompt] …"
+
+
 def test_only_known_braces_are_replaced():
     values = {"port": "8000", "python": "/usr/bin/python3"}
     assert filled_in("{python} {port}:{port} {other} {}", values) == "/usr/bin/python3 8000:8000 {other} {}"

@@ -37,6 +37,7 @@ SHAPES = [
         Work(input_tokens=17, output_tokens=5),
     ),
     ({"prompt_eval_count": 26, "eval_count": 259}, Work(input_tokens=26, output_tokens=259)),
+    ({"prompt_tokens": 2**53, "completion_tokens": 1}, Work(input_tokens=2**53, output_tokens=1)),
     ({"eval_count": 259}, Work(input_tokens=0, output_tokens=259)),
 ]
 
@@ -78,6 +79,10 @@ def test_every_known_shape_is_counted_as_a_mapping_and_as_an_object(usage, work)
         (
             {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": -2}},
             "usage.prompt_tokens_details.cached_tokens is -2, not a count of tokens from 0",
+        ),
+        (
+            {"prompt_tokens": 2**53 + 1, "completion_tokens": 1},
+            "inconsistent usage: usage.prompt_tokens is more than 2**53 tokens",
         ),
         (
             {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 6}},
