@@ -32,11 +32,9 @@ def test_every_mode_saves(project, mode):
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(project):
     project.write("out", "a file, no folder")
     result = project.energy("--energy-save=out/run.json")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
     target = project.path / "out/run.json"
-    result.stderr.fnmatch_lines(
-        [f"ERROR: Cannot make the folder of {target}: {target.parent} is a file. Give another path."]
-    )
+    reason = f"Cannot make the folder of {target}: {target.parent} is a file. Give another path."
+    assert project.usage_error(result) == reason
 
 
 def test_the_path_is_relative_to_where_pytest_was_started(project, monkeypatch):

@@ -171,6 +171,6 @@ def test_baselines_that_cannot_be_read_are_not_none(tmp_path):
     with pytest.raises(BaselineError) as refused:
         FolderStore(tmp_path / "baselines").load(FINGERPRINT)
     assert str(refused.value) == (
-        f"Cannot read the baselines in {tmp_path / 'baselines'}: Not a directory. Unread baselines must not look like none. "
-        "Give this user read permission, or another folder with --energy-baselines."
+        f"Cannot read the baselines in {tmp_path / 'baselines'}: Not a directory. Unread baselines must not look like "
+        "none. Give this user read permission, or another folder with --energy-baselines."
     )
