@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench peers soak clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression
 	@$(BIN)/python examples/demo.py
 
-test: lint $(VENV)/.llm  ## lint, then every test, then the coverage of what decides
+test: lint $(VENV)/.llm $(VENV)/.adapters $(VENV)/.debian  ## lint, then every test, then the coverage of what decides
 	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
 	$(BIN)/python -m coverage report --include='energygate/compare.py,energygate/gate.py,energygate/policy.py,energygate/stats/*,energygate/baseline/*' --fail-under=95
 
@@ -23,6 +23,13 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev $(VENV)/.llm  ## what the README claims, measured
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/rapl_window.py
+	$(BIN)/python benchmarks/keep_alive.py
+
+peers: $(VENV)/.dev  ## energygate and six others on the same counters, against the truth; installs them below build
+	$(BIN)/python benchmarks/meters_vs_peers.py
+
+soak: $(VENV)/.dev  ## ten minutes of trials: nothing may grow
+	$(BIN)/python benchmarks/soak.py
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -44,3 +51,14 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 $(VENV)/.llm: examples/llm_suite/requirements.txt | $(BIN)/python
 	$(PIP) --no-deps --requirement $<
 	@touch $@
+
+# A virtual environment of its own: pyRAPL installs a top-level package `tests`, and CodeCarbon brings pandas.
+$(VENV)/.adapters: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/adapters
+	$(VENV)/adapters/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[codecarbon,pyrapl]'
+	@touch $@
+
+# Prometheus, node_exporter and FUSE from Debian's archive, unpacked and not installed. Without apt or a network the
+# tests that need them skip.
+$(VENV)/.debian: tests/rig/debian.py | $(BIN)/python
+	@$(BIN)/python $< $(VENV)/debian && touch $@ || true

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from energygate.clock import SystemClock
-from energygate.measure.trials import OpenTrial
+from energygate.measure.open_trial import OpenTrial
 from energygate.meters import select
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
@@ -38,7 +38,7 @@ def measure(meter: MeterGroup, *, sync: Callable[[], object] | None = None) -> I
     Parameters
     ----------
     sync : callable, optional
-        Waits until queued work is done, before both readings: `torch.cuda.synchronize`.
+        Waits until queued work is done, before both readings; what PyTorch has queued on CUDA is waited for unasked.
 
     Yields
     ------

@@ -4,6 +4,7 @@ Exit codes: 0 pass, 1 regression or over a limit, 2 usage or configuration, 3 in
 unfit (where policy fails on them), 5 nothing valid was measured, 130 after an interrupt.
 """
 
+import datetime as dt
 import json
 import os
 import sys
@@ -20,32 +21,39 @@ import msgspec
 from rich.console import Console
 
 from energygate.baseline.store import FolderStore, open_store, read_run
-from energygate.config import DEFAULT_FILE, find_home, load_settings, read_suites
+from energygate.calibration import calibrate_estimate, estimate_block
+from energygate.clock import SystemClock
+from energygate.config import DEFAULT_FILE, config_path, find_home, load_settings, read_suites
 from energygate.config_keys import ConfigFile
 from energygate.conversion import schema
 from energygate.errors import BaselineError, ConfigError, EnergyGateError, MeterUnavailable
-from energygate.measure.machine import Roots, describe_machine
-from energygate.meters.select import MeterOptions, probe
+from energygate.measure.calibrate import Calibrator, busy_levels
+from energygate.measure.checkup import check_up
+from energygate.measure.machine import Roots
+from energygate.meters.select import make_meter
 from energygate.model import GateReport, Run
+from energygate.options import Given
 from energygate.pipeline import (
     Finished,
     Job,
     Surroundings,
     judge,
+    meter_options,
     open_job,
     refuse_to_record,
     split_by_machine,
     unfit_as_sessions,
     write_reports,
 )
-from energygate.report.doctor import render_doctor
+from energygate.report.doctor import doctor_document, render_doctor
 from energygate.report.json import decode_report, encode_report
 from energygate.report.measured import render_measured
 from energygate.report.progress import LiveProgress, PlainProgress
 from energygate.report.terminal import render_terminal
 from energygate.settings import NamedSuite, Settings
+from energygate.units import format_quantity
 from energygate.workloads.build import workload
-from energygate.workloads.suites import SuiteFile
+from energygate.workloads.suites import SuiteFile, TrialOverrides
 from energygate.workloads.text import printable
 
 Command = Callable[..., Any]
@@ -291,19 +299,53 @@ def print_schema(kind: str) -> None:
 
 
 @commands.command()
+@click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there).")
 @click.option("--sysfs", metavar="DIR", help="Where sysfs is mounted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def doctor(*, as_json: bool, **options: Any) -> None:
-    """Say what can be measured here, what is missing, and the command that mends it."""
+@click.option("--calibrate", is_flag=True, help="Fit the estimate to rapl and write it to the configuration.")
+def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
+    """Say what can be measured here, how well, what is missing, and the command that mends it."""
     settings = _settings(options)
-    probes = probe(MeterOptions(sysfs=settings.sysfs))
-    machine = describe_machine(Roots(sysfs=settings.sysfs), meters={})
+    if calibrate:
+        _calibrate(settings, options, as_json=as_json)
+        return
+    found = check_up(
+        meter_options(settings),
+        wanted=settings.meters,
+        trials=settings.trials_for("", TrialOverrides()),
+        roots=Roots(sysfs=settings.sysfs),
+        clock=SystemClock(),
+    )
     if as_json:
-        found = {"meters": probes, "machine": {"label": machine.label, "hard": machine.hard, "soft": machine.soft}}
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        _out(f"{msgspec.json.format(msgspec.json.encode(doctor_document(found)), indent=2).decode()}\n")
     else:
-        click.echo(_spelt(render_doctor(probes, machine)), nl=False)
-    sys.exit(0 if any(each.usable for each in probes) else 5)
+        _out(_spelt(render_doctor(found, color=sys.stdout.isatty())))
+    sys.exit(0 if found.decides else 5)
+
+
+def _calibrate(settings: Settings, options: dict[str, Any], *, as_json: bool) -> None:
+    calibrator = Calibrator(meter=make_meter("rapl", meter_options(settings)))
+    file, windows = _config_file(options), len(busy_levels(calibrator.processors))
+    click.echo(
+        f"{windows} windows of {calibrator.seconds:g} s with 0 to {calibrator.processors} processors busy: let nothing "
+        "else run.",
+        err=True,
+    )
+    estimate = calibrate_estimate(
+        calibrator,
+        sysfs=settings.sysfs,
+        file=file,
+        today=dt.datetime.now(dt.UTC).date(),
+        tell=lambda level: click.echo(f"{level.busy:.2f} busy: {format_quantity(level.power_w, 'W')}", err=True),
+    )
+    if as_json:
+        found = {"file": str(file), "estimate": estimate}
+        _out(f"{msgspec.json.format(msgspec.json.encode(found), indent=2).decode()}\n")
+    else:
+        _out(
+            f"written to {file}:\n{estimate_block(estimate)}\n"
+            "Numbers of the estimate before are not compared with new ones: record a new baseline.\n"
+        )
 
 
 def _given_run(path: Path) -> Run:
@@ -325,6 +367,12 @@ def _settings(options: dict[str, Any]) -> Settings:
     home = find_home(here)
     spelt = {"mode": "gate"} | {name.replace("_", "-"): value for name, value in options.items()}
     return load_settings(spelt, prefix="--", environ=os.environ, folder=home, here=here)
+
+
+def _config_file(options: dict[str, Any]) -> Path:
+    here = Path.cwd()
+    named = Given(options=options, prefix="--", environ=os.environ).parse("config", Path)
+    return config_path(named, folder=find_home(here), here=here)
 
 
 def _store(options: dict[str, Any]) -> FolderStore:

@@ -7,6 +7,7 @@ and locates all of them together.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from energygate.stats.stored import Prior, between_sessions, limit, stored
 
 FEWEST_TRIALS: Final = 5
 _COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens")
+_NOTHING: Final[tuple[object, ...]] = (None, [], {})
 
 Quantity = Callable[[Trial], float | None]
 Logs = NDArray[np.float64]
@@ -141,8 +143,32 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             found.extend(_differences(old, new, f"{prefix}{key}."))
         elif old != new:
-            found.append(f"{prefix}{key}: {old} \N{RIGHTWARDS ARROW} {new}")
+            found.extend(_difference(f"{prefix}{key}", old, new))
     return tuple(found)
+
+
+def _difference(key: str, old: Any, new: Any) -> tuple[str, ...]:
+    both = (old, new)
+    if all(isinstance(each, list) and all(isinstance(item, Mapping) for item in each) for each in both):
+        pairs = zip_longest(old, new)
+        numbered = {f"{key}.{i}": pair for i, pair in enumerate(pairs)}
+        return _differences({k: v for k, (v, _) in numbered.items()}, {k: v for k, (_, v) in numbered.items()})
+    return (f"{key}: {_shown(old)} \N{RIGHTWARDS ARROW} {_shown(new)}",)
+
+
+def _shown(value: Any) -> str:
+    """A value in words: `absent`, `on`, `performance, powersave`, `kind counter, domains package-0`."""
+    if value in _NOTHING:
+        return "absent"
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case list() | tuple():
+            return ", ".join(_shown(item) for item in value)
+        case Mapping():
+            return ", ".join(f"{key} {_shown(item)}" for key, item in value.items() if item not in _NOTHING)
+        case _:
+            return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +242,8 @@ def _fault_of_head(benchmark: Benchmark, usable: Sequence[Trial], max_invalid: f
     if benchmark.invalid is not None:
         return Obstacle(outcome=Outcome.INVALID, reason=benchmark.invalid)
     unusable = [trial for trial in benchmark.trials if trial not in usable]
-    if usable and len(unusable) / len(benchmark.trials) <= max_invalid:
+    replaced = math.ceil(max_invalid * len(usable))  # measuring replaces so many, of whichever count
+    if usable and (len(unusable) <= replaced or len(unusable) / len(benchmark.trials) <= max_invalid):
         return None
     if not unusable:
         return Obstacle(outcome=Outcome.INVALID, reason="it measured no trial.")
@@ -240,12 +267,11 @@ def _sessions(
     head: Run, benchmark: Benchmark, baseline: Baseline, most: int
 ) -> tuple[tuple[Benchmark, ...], Obstacle | None]:
     """Find the stored sessions of a benchmark, newest first, or say why there are none."""
+    if counting := session_runs(benchmark, baseline, most):
+        return tuple(found for _, found in counting), None
     accepted = _until_accepted(baseline.runs, benchmark.name)
     stored_runs = [(run, found) for run in accepted if (found := run.benchmark(benchmark.name)) is not None]
     same_work = [(run, found) for run, found in stored_runs if found.workload == benchmark.workload]
-    sessions = [found for run, found in same_work if _is_session(run, found, benchmark.primary)]
-    if sessions:
-        return tuple(sessions[:most]), None
     if same_work:
         return (), Obstacle(outcome=Outcome.NO_BASELINE, reason=_why_no_session(same_work, benchmark.primary))
     if stored_runs:
@@ -254,12 +280,23 @@ def _sessions(
     return (), _elsewhere(head, benchmark, baseline)
 
 
+def session_runs(benchmark: Benchmark, baseline: Baseline, most: int) -> tuple[tuple[Run, Benchmark], ...]:
+    """Find the stored runs of the same work that count as sessions, newest first and at most so many."""
+    accepted = _until_accepted(baseline.runs, benchmark.name)
+    found_in = ((run, found) for run in accepted if (found := run.benchmark(benchmark.name)) is not None)
+    same_work = ((run, found) for run, found in found_in if found.workload == benchmark.workload)
+    return tuple(each for each in same_work if _is_session(*each, benchmark.primary))[:most]
+
+
 def _why_no_session(stored_runs: Sequence[tuple[Run, Benchmark]], metric: Metric) -> str:
     """Say why none of the stored runs of the same work counts."""
     if all(run.source.dirty for run, _ in stored_runs):
         return "every stored run of it has uncommitted changes, and so describes no commit. Record clean ones."
+    if all(found.noisy is not None for _, found in stored_runs):
+        return f"it was noisy in every stored run. In the newest, {stored_runs[0][1].noisy} Record quiet ones."
     counted = " that count requests" if metric is Metric.J_PER_REQUEST else ""
-    needed = f"{FEWEST_TRIALS} valid trials of it{counted}, at a clean commit"
+    quiet = " and on a quiet machine" if any(found.noisy is not None for _, found in stored_runs) else ""
+    needed = f"{FEWEST_TRIALS} valid trials of it{counted}, at a clean commit{quiet}"
     return f"none of the {len(stored_runs)} stored runs has {needed}. Record new ones."
 
 
@@ -272,8 +309,9 @@ def _until_accepted(newest_first: Sequence[Run], name: str) -> Iterator[Run]:
 
 
 def _is_session(run: Run, found: Benchmark, metric: Metric) -> bool:
-    """Whether a stored run counts; a dirty tree describes no commit."""
-    return not run.source.dirty and found.invalid is None and len(usable_trials(found, metric)) >= FEWEST_TRIALS
+    """Whether a stored run counts; a dirty tree describes no commit, and a noisy machine measured others too."""
+    faultless = not run.source.dirty and found.invalid is None and found.noisy is None
+    return faultless and len(usable_trials(found, metric)) >= FEWEST_TRIALS
 
 
 def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:

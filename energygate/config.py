@@ -13,8 +13,8 @@ import yaml
 from energygate.config_keys import ConfigFile, GateKeys, MarkerKeys
 from energygate.conversion import convert
 from energygate.errors import ConfigError
-from energygate.measure.trials import TrialSettings
-from energygate.meters.estimate import EstimateConstants
+from energygate.measure.conditions import NoiseLimits
+from energygate.measure.requirement import TrialSettings
 from energygate.model import Outcome
 from energygate.options import Given, apply_options, is_path
 from energygate.policy import Policy, Rules
@@ -47,11 +47,16 @@ def load_settings(
     """
     given = Given(options=options, prefix=prefix, environ=environ)
     named = given.parse("config", Path)
-    path = here / named if named else folder / DEFAULT_FILE
+    path = config_path(named, folder=folder, here=here)
     file = read_config(path) if named or path.exists() else ConfigFile(version=1)
     home = path.parent if named or path.exists() else folder
     base = _from_file(file, home=home, path=path)
     return apply_options(base, given, here=here)
+
+
+def config_path(named: Path | None, *, folder: Path, here: Path) -> Path:
+    """Which file is, or would be, the configuration."""
+    return here / named if named else folder / DEFAULT_FILE
 
 
 def find_home(folder: Path) -> Path:
@@ -66,7 +71,12 @@ def find_home(folder: Path) -> Path:
 
 def read_config(path: Path) -> ConfigFile:
     """Read an `energygate.yml`. Raises ConfigError."""
-    value, lines = _read_yaml(path)
+    return parse_config(read_config_text(path), path)
+
+
+def parse_config(text: str, path: Path) -> ConfigFile:
+    """Read the text of an `energygate.yml`; `path` is for messages. Raises ConfigError."""
+    value, lines = _parse_yaml(text, path)
     file = convert(value, ConfigFile, origin=str(path), lines=lines)
     named = tuple(suite for suite in file.suites if not isinstance(suite, str))
     if sentence := duplicate_name(named):
@@ -74,9 +84,37 @@ def read_config(path: Path) -> ConfigFile:
     return file
 
 
+def read_config_text(path: Path) -> str:
+    """Give a file's text with its own line ends. Raises ConfigError."""
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", fix="Give a file that is there.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
+
+
+def key_span(text: str, key: str) -> tuple[int, int] | None:
+    """Where a key and its value stand in the text of a valid `energygate.yml`, or None where it has no such key.
+
+    The end is that of the value's last word: comments behind it belong to what follows.
+    """
+    tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
+    return next(((name.start_mark.index, _end(value)) for name, value in pairs if name.value == key), None)
+
+
+def _end(node: yaml.Node) -> int:
+    """A block's own end mark stands at the next word after it, behind comments."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
+
+
 def read_suites(path: Path, *, folder: Path) -> tuple[NamedSuite, ...]:
     """Read a suite file. Benchmark names begin with its path relative to `folder`. Raises ConfigError."""
-    value, lines = _read_yaml(path)
+    value, lines = _parse_yaml(read_config_text(path), path)
     file = convert(value, SuiteFile, origin=str(path), lines=lines)
     prefix = _relative(path, folder)
     return tuple(NamedSuite(suite=suite, file=path, prefix=prefix) for suite in file.suites)
@@ -105,7 +143,14 @@ def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
         folder=home,
         meters=("auto",) if file.meters == "auto" else file.meters,
         sysfs=Path(file.sysfs),
-        estimate=EstimateConstants(watts_per_core=file.estimate.watts_per_core, base_w=file.estimate.base_w),
+        rapl=file.rapl,
+        nvml=file.nvml,
+        prometheus=file.prometheus,
+        estimate=file.estimate,
+        noise=NoiseLimits(
+            foreign=float(file.noise.foreign), pressure=float(file.noise.pressure), steal=float(file.noise.steal)
+        ),
+        idle_s=file.trials.idle,
         allow_estimates=file.allow_estimates,
         baselines=str(home / file.baselines) if is_path(file.baselines) else file.baselines,
         trials=trials,
@@ -162,17 +207,12 @@ def _relative(path: Path, folder: Path) -> str:
     return full.relative_to(home).as_posix() if full.is_relative_to(home) else path.name
 
 
-def _read_yaml(path: Path) -> tuple[object, dict[str, int]]:
+def _parse_yaml(text: str, path: Path) -> tuple[object, dict[str, int]]:
     """Give a file's value, and the line of each path in it. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         value = yaml.safe_load(text)
         lines = {} if tree is None else dict(_lines(tree, "$", path))
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror}.", fix="Give a file that is there.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
     except yaml.YAMLError as error:
         raise ConfigError(_not_yaml(path, error)) from error
     except RecursionError as error:

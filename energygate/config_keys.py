@@ -6,10 +6,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from energygate.conversion import Percent, percent
+from energygate.measure.idle import SHORTEST_IDLE_S
+from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
+from energygate.meters.select import METER_NAMES
 from energygate.policy import require_shares
 from energygate.workloads.suites import Limits, PositiveCount, PositiveSeconds, Suite, TrialOverrides
 
-_METER: Final = "^(auto|rapl|nvml|estimate|replay:.+)$"
+_METER: Final = f"^({'|'.join(METER_NAMES)}|replay:.+)$"
 
 
 FailOn = Literal[
@@ -21,11 +24,22 @@ class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping whose keys are all known."""
 
 
-class EstimateKeys(_Keys, frozen=True, kw_only=True):
-    """Constants of the estimate: watts of a busy core, and of the machine doing nothing."""
+class TrialKeys(TrialOverrides, frozen=True, kw_only=True):
+    """How trials are measured, and for how many seconds idle power is, before the first and after the last."""
 
-    watts_per_core: Annotated[float, Meta(gt=0)] = 5.0
-    base_w: Annotated[float, Meta(ge=0)] = 0.0
+    idle: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+
+    def __post_init__(self) -> None:
+        if 0 < self.idle < SHORTEST_IDLE_S:
+            raise ValueError(f"`idle` must be 0, which is off, or at least {SHORTEST_IDLE_S:g} seconds")
+
+
+class NoiseKeys(_Keys, frozen=True, kw_only=True):
+    """How much of the machine others may use before a trial is `noisy`; 100% never is."""
+
+    foreign: Percent = percent(0.10)
+    pressure: Percent = percent(0.20)
+    steal: Percent = percent(0.02)
 
 
 class ScreenKeys(_Keys, frozen=True, kw_only=True):
@@ -86,10 +100,14 @@ class ConfigFile(_Keys, frozen=True, kw_only=True):
     version: Literal[1]
     meters: Literal["auto"] | Annotated[tuple[Annotated[str, Meta(pattern=_METER)], ...], Meta(min_length=1)] = "auto"
     sysfs: str = "/sys"
-    estimate: EstimateKeys = EstimateKeys()
+    rapl: RaplOptions = RaplOptions()
+    nvml: NvmlOptions = NvmlOptions()
+    prometheus: PrometheusOptions | None = None
+    estimate: EstimateOptions = EstimateOptions()
+    noise: NoiseKeys = msgspec.field(default_factory=NoiseKeys)
     allow_estimates: bool = False
     baselines: Annotated[str, Meta(min_length=1)] = "baselines"
-    trials: TrialOverrides = TrialOverrides()
+    trials: TrialKeys = TrialKeys()
     gate: GateKeys = msgspec.field(default_factory=GateKeys)
     limits: dict[str, Limits] = {}
     overrides: dict[str, OverrideKeys] = {}

@@ -64,6 +64,11 @@ class InvalidCode(StrEnum):
     WORK_FAILED = "work_failed"
     WORK_DIFFERS = "work_differs"
     SUSPENDED = "suspended"
+    SCRAPES = "scrapes"
+    THROTTLED = "throttled"
+    FOREIGN_GPU = "foreign_gpu"
+    GOVERNOR_CHANGED = "governor_changed"
+    NOISY = "noisy"
     REPLAY_EXHAUSTED = "replay_exhausted"
 
 

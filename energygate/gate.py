@@ -1,11 +1,12 @@
 """Policy x Comparisons -> Verdicts. Pure: the same evidence always gives the same verdict (docs/statistics.md).
 
 Passing is decided before regressed, so that the budget means what it says: an increase proven smaller than the
-budget passes. What is not proven either way is `inconclusive`, and never becomes a pass.
+budget passes. What is not proven either way is `inconclusive`, and never becomes a pass. Nothing is proven by a noisy
+benchmark: it holds what others used.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -22,6 +23,8 @@ from energygate.units import format_change, format_p, format_percent, format_qua
 _SHIFT: Final = math.log(1.03)
 _FEWEST_SHIFTED: Final = 5
 _SHIFTED_SHARE: Final = 0.8
+_UNPROVEN: Final = frozenset({Outcome.SUSPECT, Outcome.INCONCLUSIVE})
+_UNMEASURED: Final = frozenset({Outcome.INVALID, Outcome.NO_BASELINE, Outcome.INCOMPARABLE})
 _WORK_COUNTS: Final = {"input_tokens": "input tokens", "output_tokens": "output tokens"}
 
 
@@ -108,15 +111,27 @@ def _urgency(group: tuple[Row, ...]) -> tuple[int, float, str]:
 def _family(comparisons: Sequence[Comparison], policy: Policy) -> _Family:
     judged = [(each, each.primary.estimate) for each in comparisons if each.primary and each.primary.estimate]
     members = [(each, estimate) for each, estimate in judged if each.sessions >= policy.min_sessions]
-    names = [each.benchmark.name for each, _ in members]
-    worse = adjust([float(estimate.p_value) for _, estimate in members], policy.adjust)
-    better = adjust([float(estimate.p_improved) for _, estimate in members], policy.adjust)
     return _Family(
-        p_adjusted=dict(zip(names, worse.tolist(), strict=True)),
-        p_improved=dict(zip(names, better.tolist(), strict=True)),
+        p_adjusted=_adjusted(members, lambda estimate: float(estimate.p_value), policy),
+        p_improved=_adjusted(members, lambda estimate: float(estimate.p_improved), policy),
         spread=math.sqrt(np.mean([each.between for each, _ in members])) if members else 0.0,
         shift=_common_shift([float(estimate.log_ratio) for _, estimate in judged]),
     )
+
+
+def _adjusted(
+    members: Sequence[tuple[Comparison, Estimate]], p_value: Callable[[Estimate], float], policy: Policy
+) -> dict[str, float]:
+    """Adjust the p-values of all members, and those of the quiet ones once more among themselves.
+
+    Noise makes small p-values, and each small one makes room for others: a noisy benchmark must not help to convict a
+    quiet one.
+    """
+    found: dict[str, float] = {}
+    for family in (members, [(each, estimate) for each, estimate in members if each.benchmark.noisy is None]):
+        adjusted = adjust([p_value(estimate) for _, estimate in family], policy.adjust)
+        found |= zip((each.benchmark.name for each, _ in family), adjusted.tolist(), strict=True)
+    return found
 
 
 def _common_shift(log_ratios: Sequence[float]) -> float | None:
@@ -133,7 +148,7 @@ def _groups(
     each: Comparison, family: _Family, policy: Policy, estimated: str | None, doubt: str | None
 ) -> Iterator[tuple[Row, ...]]:
     """Give the rows of one benchmark: its deciding metric with joules per token beside it, and each limit."""
-    verdict = _judge(each, family, policy)
+    verdict = _despite_noise(_judge(each, family, policy), each.benchmark.noisy)
     if doubt is not None and verdict.outcome is not Outcome.INVALID:
         verdict = _Verdict(Outcome.INVALID, doubt, verdict.notes)
     primary = _primary_row(each, verdict, family, policy)
@@ -168,6 +183,15 @@ def _judge(each: Comparison, family: _Family, policy: Policy) -> _Verdict:
     if proven and not _per_token_within(each, policy):
         verdict = verdict._replace(outcome=Outcome.INCONCLUSIVE, reason="J/token is not proven within the budget.")
     return verdict._replace(reason=f"{work}. {verdict.reason}")
+
+
+def _despite_noise(verdict: _Verdict, noisy: str | None) -> _Verdict:
+    """What a verdict comes to where the numbers hold what others used: it proves nothing."""
+    if noisy is None or verdict.outcome in _UNMEASURED:
+        return verdict
+    if verdict.outcome in _UNPROVEN:
+        return verdict._replace(notes=(*verdict.notes, noisy))
+    return verdict._replace(outcome=Outcome.INCONCLUSIVE, reason=noisy)
 
 
 def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: Policy) -> _Verdict:
@@ -307,7 +331,7 @@ def _limit_rows(each: Comparison, policy: Policy, doubt: str | None) -> Iterator
     checks = {check.metric: check for check in each.limits}
     for metric, bound in wanted.items():
         check = checks.get(metric)
-        verdict = _limit_verdict(each, metric, check, policy, doubt)
+        verdict = _despite_noise(_limit_verdict(each, metric, check, policy, doubt), each.benchmark.noisy)
         low, high = check.estimate.interval(policy.confidence) if check else (None, None)
         yield Row(
             benchmark=each.benchmark.name,
@@ -323,6 +347,7 @@ def _limit_rows(each: Comparison, policy: Policy, doubt: str | None) -> Iterator
             sessions=each.sessions,
             how="limit",
             location=each.benchmark.location,
+            notes=verdict.notes,
         )
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 RUN_SCHEMA: Final = "energygate.run/1"
 REPORT_SCHEMA: Final = "energygate.report/1"
+IDLE_UNKNOWN: Final = "idle power is unknown: "
 
 MOST_COUNTED: Final = 2**53  # whole numbers that every reader of JSON keeps
 Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
@@ -21,6 +22,7 @@ Seconds = Annotated[float, Meta(ge=0)]
 Time = Annotated[dt.datetime, Meta(tz=True)]
 Commit = Annotated[str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
 MeterKind = Literal["counter", "integrated", "scraped", "estimate", "replay"]
+Label = Literal["", "estimate", "integrated power"]
 
 
 class Metric(StrEnum):
@@ -135,6 +137,8 @@ class Benchmark(Struct, frozen=True, kw_only=True):
         sha256 of what defines the work; different work is not compared.
     invalid : str or None
         Why the benchmark as a whole has nothing valid (a server that did not start, say).
+    noisy : str or None
+        Why no verdict can rest on it although it was measured: foreign load in too many trials, say.
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -142,6 +146,7 @@ class Benchmark(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     trials: tuple[Trial, ...] = ()
     invalid: str | None = None
+    noisy: str | None = None
     location: Location | None = None
     notes: tuple[str, ...] = ()
 
@@ -192,10 +197,40 @@ class MeterInfo(Struct, frozen=True, kw_only=True):
 
 
 class Idle(Struct, frozen=True, kw_only=True):
-    """Idle power in watts by domain, before the first and after the last trial."""
+    """Idle power in watts by domain, before the first and after the last trial.
+
+    Attributes
+    ----------
+    duration_s : float
+        How long each of the two windows was.
+    state : str
+        What was loaded while nothing ran.
+    """
 
     before_w: dict[str, float]
     after_w: dict[str, float]
+    duration_s: Seconds = 0.0
+    state: str = ""
+
+    @property
+    def power_w(self) -> float:
+        """Mean of both windows, of all domains."""
+        return (self.total_before_w + self.total_after_w) / 2
+
+    @property
+    def drift_w(self) -> float:
+        """By how much it moved from the first window to the second, of all domains."""
+        return abs(self.total_after_w - self.total_before_w)
+
+    @property
+    def total_before_w(self) -> float:
+        """Power before the first trial, of all domains."""
+        return sum(self.before_w.values())
+
+    @property
+    def total_after_w(self) -> float:
+        """Power after the last trial, of all domains."""
+        return sum(self.after_w.values())
 
 
 class Acceptance(Struct, frozen=True, kw_only=True):
@@ -228,9 +263,20 @@ class Run(Struct, frozen=True, kw_only=True):
             raise ValueError(f"two benchmarks are called {twice!r}")
 
     @property
+    def idle_unknown(self) -> str | None:
+        """Why idle power is not known although it was asked for, as a note says; None where nothing went wrong."""
+        return next((note for note in self.notes if note.startswith(IDLE_UNKNOWN)), None)
+
+    @property
     def estimated(self) -> bool:
         """Whether any reading is an estimate instead of a measurement."""
-        return any(meter.kind in {"estimate", "integrated"} for meter in self.meters)
+        return bool(self.label)
+
+    @property
+    def label(self) -> Label:
+        """What stands beside each number where not all readings are measurements; empty where they are."""
+        kinds = {meter.kind for meter in self.meters}
+        return "estimate" if "estimate" in kinds else "integrated power" if "integrated" in kinds else ""
 
     def benchmark(self, name: str) -> Benchmark | None:
         """The benchmark of that name, if this run measured it."""
@@ -261,6 +307,26 @@ class TrialCounts(Struct, frozen=True, kw_only=True):
     invalid: Count = 0
 
 
+class Net(Struct, frozen=True, kw_only=True):
+    """Values without the idle power, in the row's unit: shown beside the gross ones, never in the verdict.
+
+    Attributes
+    ----------
+    idle_w : float or None
+        Idle power of the head's session, of all domains.
+    uncertainty : float or None
+        Of `head`, from the drift of the idle power.
+    refused : str
+        Why there is no net value; empty where there is one.
+    """
+
+    idle_w: float | None = None
+    base: float | None = None
+    head: float | None = None
+    uncertainty: float | None = None
+    refused: str = ""
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """One comparison with its verdict, as a report shows it.
 
@@ -272,6 +338,8 @@ class Row(Struct, frozen=True, kw_only=True):
         The ratio that would fail nine times in ten.
     how : str
         `stored` (against stored sessions), `interleaved`, or `limit` (`base` is then the limit itself).
+    label : str
+        What stands beside its numbers where they are no measurement: `estimate`, `integrated power`.
     """
 
     benchmark: str
@@ -292,7 +360,9 @@ class Row(Struct, frozen=True, kw_only=True):
     detectable: float | None = None
     domains: dict[str, float] = {}
     work: dict[str, float] = {}
+    net: Net | None = None
     estimated: bool = False
+    label: Label = ""
     location: Location | None = None
     notes: tuple[str, ...] = ()
 

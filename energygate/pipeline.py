@@ -3,24 +3,37 @@
 import datetime as dt
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import structs
 
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
 from energygate.clock import Clock, SystemClock
-from energygate.compare import FEWEST_TRIALS, Window, compare, soft_key_differences, usable_trials
+from energygate.compare import (
+    FEWEST_TRIALS,
+    Window,
+    compare,
+    session_runs,
+    soft_key_differences,
+    usable_trials,
+)
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, EnergyGateError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
 from energygate.gate import decide, exit_code, overall
 from energygate.measure.energy import Energy
+from energygate.measure.frequency import frequency_note
+from energygate.measure.lock import machine_lock
 from energygate.measure.machine import Roots, describe_machine
 from energygate.measure.session import Session
 from energygate.measure.source import read_source
 from energygate.measure.trials import Progress
+from energygate.measure.watch import watch_for
 from energygate.meters.group import MeterGroup
+from energygate.meters.processes import adopted_orphans
 from energygate.meters.select import MeterOptions, NoCounter, OpenedMeters, not_used, open_meters
 from energygate.model import (
     Baseline,
@@ -28,17 +41,21 @@ from energygate.model import (
     Benchmark,
     GateReport,
     Head,
+    Label,
     Location,
     PolicyView,
+    Row,
     Run,
     count_outcomes,
 )
+from energygate.net import idle_warning, with_net
 from energygate.policy import Policy
 from energygate.report.json import encode_report
 from energygate.report.markdown import render_markdown
 from energygate.report.progress import Silent
 from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
 from energygate.stats.stored import Prior
+from energygate.units import format_quantity
 from energygate.workloads.build import workload
 from energygate.workloads.suites import InferenceSuite
 
@@ -94,10 +111,11 @@ class Job:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which meters measure, and why others do not."""
-        return self.session.notes or tuple(
-            f"{info.name}: {', '.join(info.domains)}" for info in self.session.meters.infos
-        )
+        """Which meters measure, why others do not, and how long idle power is measured."""
+        infos = tuple(f"{info.name}: {', '.join(info.domains)}" for info in self.session.meters.infos)
+        idle = self.session.idle
+        windows = f"idle power: {format_quantity(idle.window_s, 's')} before the first and after the last trial"
+        return (*(self.session.notes or infos), *((windows,) if idle.is_wanted else ()))
 
     def energy(self, name: str, marker: MarkerKeys, *, location: Location | None) -> Energy:
         """Give the object behind the `energy` fixture of one test."""
@@ -121,15 +139,20 @@ class Job:
         return run
 
     def finish(self, *, in_scope: Callable[[str], bool]) -> Finished:
-        """Save, then judge or record as the mode says, and write the reports.
+        """Measure idle power again, save, judge or record as the mode says, and write the reports.
 
-        A full disk costs a file, never the verdict.
+        A full disk costs a file, never the verdict; an interrupt costs the second idle window, never the run.
 
         Parameters
         ----------
         in_scope : callable
             Whether a stored benchmark of that name should have been measured by this job.
         """
+        try:
+            self.session.finish()
+        except BaseException:
+            self.save()
+            raise
         saved = _attempt(self.save)
         finished = self._concluded(self.session.run(), in_scope)
         report = finished.report
@@ -168,24 +191,38 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
     for path in (*([settings.save] if settings.save else []), *(target.path for target in settings.reports)):
         require_writable(path)
     opened = _open_meters(settings)
-    with opened.group as meters:
+    with opened.group as meters, _machine_of(meters, settings), _whole_tree(meters):
         now = surroundings.now()
         store = open_store(settings.baselines, folder=settings.folder)
+        roots = Roots(sysfs=settings.sysfs)
         session = Session(
             meters=meters,
-            machine=describe_machine(Roots(sysfs=settings.sysfs), meters=_hard_keys(meters), gpus=_gpus(meters)),
+            machine=describe_machine(roots, meters=_hard_keys(meters), hardware=meters.hardware),
             source=read_source(settings.folder, ignore=_below(store.root, settings.folder)),
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{surroundings.token()}",
             started_at=now.replace(microsecond=0),
             clock=surroundings.clock,
             progress=surroundings.progress,
-            notes=opened.notes,
+            notes=(*opened.notes, *(frequency_note(settings.sysfs) if meters.counts_the_machine else ())),
+            idle_s=settings.idle_s,
+            watch=watch_for(meters, roots=roots, limits=settings.noise, clock=surroundings.clock),
         )
         if settings.mode is Mode.RECORD:
             refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
             require_writable(store.root / session.machine.fingerprint / "run.json")
         baseline = store.load(session.machine.fingerprint) if settings.mode is Mode.GATE else Baseline()
         yield Job(settings=settings, session=session, store=store, baseline=baseline)
+
+
+def _machine_of(meters: MeterGroup, settings: Settings) -> AbstractContextManager[None]:
+    """Hold the machine while something is read that other jobs use too. Raises MeterUnavailable."""
+    shared = any(meter.kind not in {"replay", "estimate"} for meter in meters.meters)
+    return machine_lock(settings.sysfs) if shared else nullcontext()
+
+
+def _whole_tree(meters: MeterGroup) -> AbstractContextManager[None]:
+    """Keep double-forked children in our process tree, where something watches what is not ours."""
+    return nullcontext() if meters.is_replay else adopted_orphans()
 
 
 def judge(
@@ -203,7 +240,8 @@ def judge(
         prior=Prior(sd=policy.session_sd, weight=policy.session_sd_weight),
     )
     comparisons = compare(head, baseline, window=window, limits=policy.limits)
-    rows = decide(comparisons, policy, missing=missing, estimated=_doubt(head))
+    rows = _labelled(decide(comparisons, policy, missing=missing, estimated=_doubt(head)), head.label)
+    sessions = {b.name: [run for run, _ in session_runs(b, baseline, policy.window)] for b in head.benchmarks}
     code = exit_code(rows, policy.fail_on)
     used = [run for run in baseline.runs if not run.source.dirty][: policy.window]
     return GateReport(
@@ -225,7 +263,7 @@ def judge(
             adjust=policy.adjust,
             fail_on=tuple(policy.fail_on),
         ),
-        comparisons=rows,
+        comparisons=with_net(rows, head, sessions),
         warnings=(*_warnings(head, used), *warnings),
     )
 
@@ -257,6 +295,8 @@ def unfit_as_sessions(run: Run) -> tuple[str, ...]:
         usable = 0 if benchmark.invalid is not None else len(usable_trials(benchmark, benchmark.primary))
         if usable == 0:
             found.append(f"{benchmark.name}: nothing valid was measured")
+        elif benchmark.noisy is not None:
+            found.append(f"{benchmark.name}: {benchmark.noisy}")
         elif usable < FEWEST_TRIALS:
             trials = f"{usable} valid trial{'' if usable == 1 else 's'}"
             found.append(f"{benchmark.name}: {trials}, and fewer than {FEWEST_TRIALS} are no session")
@@ -299,9 +339,26 @@ def _missing(run: Run, baseline: Baseline, in_scope: Callable[[str], bool]) -> t
     return tuple(benchmark for benchmark in newest if run.benchmark(benchmark.name) is None)
 
 
+def meter_options(settings: Settings) -> MeterOptions:
+    """Give what the settings say of meters."""
+    return MeterOptions(
+        sysfs=settings.sysfs,
+        rapl=settings.rapl,
+        nvml=settings.nvml,
+        prometheus=settings.prometheus,
+        estimate=settings.estimate,
+        machine="" if settings.estimate.calibrated is None else _fingerprint_without_meters(settings),
+    )
+
+
+def _fingerprint_without_meters(settings: Settings) -> str:
+    """Which machine this is, whatever measures it: what a calibration of the estimate is of."""
+    return describe_machine(Roots(sysfs=settings.sysfs), meters={}).fingerprint
+
+
 def _open_meters(settings: Settings) -> OpenedMeters:
     """Open the meters asked for. Where `auto` finds no counter the numbers are estimates, and are labelled so."""
-    options = MeterOptions(sysfs=settings.sysfs, estimate=settings.estimate)
+    options = meter_options(settings)
     try:
         return open_meters(settings.meters, options)
     except NoCounter as refusal:
@@ -310,7 +367,7 @@ def _open_meters(settings: Settings) -> OpenedMeters:
             "estimate: NO HARDWARE COUNTER can be used here, so every number is an estimate from CPU seconds. "
             "`energygate doctor` says how to mend that."
         )
-        return OpenedMeters(group=estimate.group, notes=(label, *not_used(refusal.refusals)))
+        return OpenedMeters(group=estimate.group, notes=(label, *estimate.notes, *not_used(refusal.refusals)))
 
 
 def _require_visible_work(named: NamedSuite, meters: MeterGroup) -> None:
@@ -325,13 +382,21 @@ def _require_visible_work(named: NamedSuite, meters: MeterGroup) -> None:
         )
 
 
+def _labelled(rows: Sequence[Row], label: Label) -> tuple[Row, ...]:
+    return tuple(structs.replace(row, label=label) if row.estimated else row for row in rows)
+
+
 def _doubt(run: Run) -> str | None:
     """Why the readings decide nothing unless policy lets them, or None where they were measured."""
     if not run.estimated:
         return None
-    names = ", ".join(meter.name for meter in run.meters if meter.kind in {"estimate", "integrated"})
+    by_kind = {
+        called: ", ".join(meter.name for meter in run.meters if meter.kind == kind)
+        for kind, called in (("estimate", "an estimate by model"), ("integrated", "integrated power"))
+    }
+    doubtful = " and ".join(f"{called} ({names})" for called, names in by_kind.items() if names)
     return (
-        f"the readings are an estimate by model ({names}), not a measurement, and may not decide. "
+        f"the readings are {doubtful}, not a measurement, and may not decide. "
         "Use a hardware counter (`energygate doctor` says what is missing and how to mend it), "
         "or let estimates decide: --energy-allow-estimates, allow_estimates: true."
     )
@@ -348,10 +413,6 @@ def _hard_keys(meters: MeterGroup) -> Mapping[str, object]:
     }
 
 
-def _gpus(meters: MeterGroup) -> tuple[str, ...]:
-    return tuple(domain.detail.split(" (")[0] for domain in meters.domains if domain.part == "gpu")
-
-
 def _below(path: Path, folder: Path) -> str:
     full, home = path.resolve(), folder.resolve()
     return full.relative_to(home).as_posix() if full.is_relative_to(home) and full != home else ""
@@ -362,3 +423,7 @@ def _warnings(head: Run, used: Sequence[Run]) -> Iterator[str]:
         yield f"since the newest stored run: {'; '.join(differences)}"
     if head.source.dirty:
         yield "the working tree has uncommitted changes: this report describes no commit"
+    if head.idle_unknown is not None:
+        yield head.idle_unknown
+    if head.idle is not None and (warning := idle_warning(head.idle)):
+        yield warning

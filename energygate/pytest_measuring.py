@@ -126,13 +126,13 @@ class Measuring:
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Remember that the test failed: what it measured is not the energy of work done right."""
+        """Remember what went wrong with a test: what it measured is not the energy of work done right."""
         report = yield
         if report.when == "call":
             self.outcome_of_test = report.outcome
-        if report.when == "call" and report.failed:
-            cause = "" if call.excinfo is None else f" ({call.excinfo.typename})"
-            self.failure_of_test = f"the test failed{cause}, so what it measured does not count. Mend the test."
+        self.failure_of_test = self.failure_of_test or _failure(report, call)
+        if report.when == "teardown":
+            self.finish_test()
         return report
 
     def pytest_report_header(self) -> list[str]:
@@ -306,6 +306,19 @@ def _collect_errors() -> Iterator[None]:
         yield
     except EnergyGateError as error:
         raise pytest.Collector.CollectError(str(error)) from error
+
+
+def _failure(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str | None:
+    """Why what a test measured does not count, or None where this phase of it went well."""
+    cause = "" if call.excinfo is None else f" ({call.excinfo.typename})"
+    if report.failed:
+        failed = "the test failed" if report.when == "call" else f"the test's {report.when} failed"
+        return f"{failed}{cause}, so what it measured does not count. Mend the test."
+    if report.skipped and hasattr(report, "wasxfail"):
+        return f"the test failed as expected{cause}, so what it measured does not count. Measure what works."
+    if report.skipped:
+        return "the test was skipped, so what it measured does not count. Skip it before it measures."
+    return None
 
 
 def _measures(item: pytest.Item) -> bool:

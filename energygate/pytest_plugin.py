@@ -73,8 +73,7 @@ def energy(request: pytest.FixtureRequest) -> "Iterator[Energy | Unmeasured]":
     if plugin is None:
         yield Unmeasured()
     else:
-        yield plugin.energy(request.node)
-        plugin.finish_test()
+        yield plugin.energy(request.node)  # kept when the test is over, with its teardown
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
@@ -96,6 +95,8 @@ def _refuse_to_measure_nothing(options: dict[str, Any]) -> None:
 
 class Unmeasured:
     """The fixture without `--energy`: everything runs once."""
+
+    sync: Callable[[], object]
 
     def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it, once."""

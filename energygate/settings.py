@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from energygate.config_keys import MarkerKeys, OverrideKeys
-from energygate.measure.trials import TrialSettings
-from energygate.meters.estimate import EstimateConstants
+from energygate.measure.conditions import NoiseLimits
+from energygate.measure.requirement import TrialSettings
+from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
 from energygate.model import Metric
 from energygate.policy import Policy, Rules
 from energygate.workloads.suites import Limits, Suite, TrialOverrides
@@ -67,7 +68,12 @@ class Settings:
     mode: Mode = Mode.GATE
     meters: tuple[str, ...] = ("auto",)
     sysfs: Path = Path("/sys")
-    estimate: EstimateConstants = field(default_factory=EstimateConstants)
+    rapl: RaplOptions = field(default_factory=RaplOptions)
+    nvml: NvmlOptions = field(default_factory=NvmlOptions)
+    prometheus: PrometheusOptions | None = None
+    estimate: EstimateOptions = field(default_factory=EstimateOptions)
+    noise: NoiseLimits = field(default_factory=NoiseLimits)
+    idle_s: float = 0.0
     allow_estimates: bool = False
     baselines: str = "baselines"
     trials: TrialSettings = field(default_factory=TrialSettings)

@@ -11,6 +11,7 @@ from energygate.model import (
     Benchmark,
     GateReport,
     Head,
+    Idle,
     Location,
     Machine,
     MeterInfo,
@@ -76,6 +77,7 @@ def a_benchmark(
     workload: str = "a" * 64,
     labels: Mapping[str, str] | None = None,
     invalid: str | None = None,
+    noisy: str | None = None,
     location: Location | None = None,
     notes: tuple[str, ...] = (),
 ) -> Benchmark:
@@ -86,6 +88,7 @@ def a_benchmark(
         labels=dict(labels or {}),
         trials=some_trials() if trials is None else tuple(trials),
         invalid=invalid,
+        noisy=noisy,
         location=location,
         notes=notes,
     )
@@ -118,6 +121,7 @@ def a_run(
     dirty: bool = False,
     machine: Machine | None = None,
     meters: tuple[MeterInfo, ...] | None = None,
+    idle: Idle | None = None,
     accepts: tuple[Acceptance, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Run:
@@ -131,6 +135,7 @@ def a_run(
         machine=a_machine() if machine is None else machine,
         meters=(a_meter(),) if meters is None else meters,
         benchmarks=benchmarks,
+        idle=idle,
         accepts=accepts,
         notes=notes,
     )

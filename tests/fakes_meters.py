@@ -2,12 +2,14 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fakes import a_machine
 
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.measure.session import Session
+from energygate.measure.watch import Observed, Unwatched, Watch
 from energygate.meters.base import Domain, Measured, Reading, Window
 from energygate.meters.group import MeterGroup
 from energygate.model import MeterKind, Source, Trial
@@ -46,6 +48,8 @@ class ConstantPower:
     power_w : mapping of domain to watts
     faults : mapping of window number to MeasurementInvalid
         Which windows, counted from 0 and warm-ups included, end in a fault.
+    seen : mapping of window number to Measured
+        What it says of those windows beside their energy.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class ConstantPower:
         power_w: Mapping[str, float] | None = None,
         domains: Sequence[Domain] | None = None,
         faults: Mapping[int, MeasurementInvalid] | None = None,
+        seen: Mapping[int, Measured] | None = None,
         name: str = "rapl",
         kind: MeterKind = "counter",
     ) -> None:
@@ -67,6 +72,7 @@ class ConstantPower:
         self._clock = clock
         self._power_w = power_w or {"package-0": 50.0}
         self._faults = faults or {}
+        self._seen = seen or {}
 
     def open(self) -> None:
         """Nothing to open."""
@@ -83,7 +89,8 @@ class ConstantPower:
         if fault := self._faults.get(len(self.windows) - 1):
             raise fault
         elapsed_s = self._clock.now_s() - start.at_s
-        return Measured({domain: power_w * elapsed_s for domain, power_w in self._power_w.items()})
+        energy_j = {domain: power_w * elapsed_s for domain, power_w in self._power_w.items()}
+        return replace(self._seen.get(len(self.windows) - 1, Measured()), energy_j=energy_j)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -99,6 +106,30 @@ class Watcher:
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
         """Take note."""
         self.heard.append((name, done, wanted, "warm-up" if trial is None else trial.invalid))
+
+
+class ScriptedWatch:
+    """Sees what its script says, window by window, warm-ups included; nothing once the script is over.
+
+    Parameters
+    ----------
+    notes : tuple of str
+        What it says of the wait before the first trial.
+    """
+
+    def __init__(self, *seen: Observed, notes: tuple[str, ...] = ()) -> None:
+        self.windows: list[Window] = []
+        self._seen = iter(seen)
+        self._notes = [notes]
+
+    def begin(self, window: Window) -> Callable[[], Observed]:
+        """Look at the script."""
+        self.windows.append(window)
+        return lambda: next(self._seen, Observed())
+
+    def wait_until_quiet(self) -> tuple[str, ...]:
+        """Wait for nothing, once."""
+        return self._notes.pop() if self._notes else ()
 
 
 class ScriptedWorkload:
@@ -163,7 +194,7 @@ def counter_reset() -> MeasurementInvalid:
     return MeasurementInvalid(InvalidCode.COUNTER_RESET, "package-0 went backwards.")
 
 
-def a_session(clock: HandClock, meter: ConstantPower) -> Session:
+def a_session(clock: HandClock, meter: ConstantPower, *, watch: Watch | None = None) -> Session:
     """Give a session that has measured nothing yet."""
     return Session(
         meters=MeterGroup([meter]),
@@ -174,4 +205,5 @@ def a_session(clock: HandClock, meter: ConstantPower) -> Session:
         clock=clock,
         progress=Watcher(),
         notes=("rapl: measures package-0.",),
+        watch=watch or Unwatched(),
     )

@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from energygate.errors import EnergyGateError
+from energygate.measure.idle import AS_THE_TEST_FOUND_IT
+from energygate.measure.open_trial import OpenTrial
+from energygate.measure.queued import finish_queued_work
+from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import Session
-from energygate.measure.trials import OpenTrial, TrialSeries, TrialSettings, calibrate
+from energygate.measure.trials import TrialSeries, calibrate
 from energygate.model import Location
 
 P = ParamSpec("P")
@@ -14,7 +18,14 @@ R = TypeVar("R")
 
 
 class Energy:
-    """One benchmark of a test suite; a test measures once."""
+    """One benchmark of a test suite; a test measures once.
+
+    Attributes
+    ----------
+    sync : callable
+        Waits for work that is queued on a GPU, before each reading: set it before measuring, `energy.sync = wait`.
+        What PyTorch has queued on CUDA is waited for unasked.
+    """
 
     def __init__(self, session: Session, settings: TrialSettings, *, name: str, location: Location | None) -> None:
         self._session = session
@@ -22,6 +33,7 @@ class Energy:
         self._name = name
         self._location = location
         self._series: TrialSeries | None = None
+        self.sync: Callable[[], object] = finish_queued_work
 
     @property
     def started(self) -> bool:
@@ -48,7 +60,11 @@ class Energy:
                 result = function(*args, **kwargs)
             results[:] = [result]
 
-        series.iterations = calibrate(run, wanted_s=series.requirement.duration_s, clock=series.clock)
+        def run_to_the_end(times: int) -> None:
+            run(times)
+            series.sync()
+
+        series.iterations = calibrate(run_to_the_end, wanted_s=series.requirement.duration_s, clock=series.clock)
         for trial in series:
             with trial:
                 run(trial.iterations)
@@ -79,5 +95,6 @@ class Energy:
                 why="Two benchmarks would share one name.",
                 fix="Use `energy` once per test; split the test, or parametrize it.",
             )
-        self._series = self._session.series(self._name, self._settings, adaptive=adaptive)
+        self._session.get_ready(AS_THE_TEST_FOUND_IT)
+        self._series = self._session.series(self._name, self._settings, adaptive=adaptive, sync=self.sync)
         return self._series

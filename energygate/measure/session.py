@@ -4,13 +4,19 @@ import datetime as dt
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from energygate.clock import Clock
 from energygate.errors import MeasurementInvalid, WorkloadError
-from energygate.measure.trials import OpenTrial, Progress, TrialSeries, TrialSettings
+from energygate.measure.idle import NOTHING_LOADED, IdlePower, with_idle_drift
+from energygate.measure.open_trial import OpenTrial
+from energygate.measure.queued import finish_queued_work
+from energygate.measure.requirement import TrialSettings
+from energygate.measure.trials import Progress, TrialSeries
+from energygate.measure.watch import Unwatched, Watch
+from energygate.meters.gpu_state import drifts
 from energygate.meters.group import MeterGroup
 from energygate.model import Benchmark, Location, Machine, Run, Source
 from energygate.workloads.base import Workload
@@ -30,6 +36,10 @@ class Session:
     ----------
     run_id : str
         `20261122T031500Z-1a2b3c4d5e`: UTC of the start, and random hex digits.
+    idle_s : float
+        How long idle power is measured before the first and after the last trial, at least; 0 measures none.
+    watch : Watch
+        Looks at the machine around each trial.
     """
 
     meters: MeterGroup
@@ -40,14 +50,33 @@ class Session:
     clock: Clock
     progress: Progress
     notes: tuple[str, ...] = ()
+    idle_s: float = 0.0
+    watch: Watch = field(default_factory=Unwatched)
     benchmarks: list[Benchmark] = field(default_factory=list)
     epoch_s: float = 0.0
+    idle: IdlePower = field(init=False)
+    _noted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.epoch_s = self.clock.now_s()
+        self.idle = IdlePower(meters=self.meters, clock=self.clock, wanted_s=self.idle_s)
+
+    def get_ready(self, state: str) -> None:
+        """Before the first benchmark, wait until the machine is quiet and measure idle power; do nothing later.
+
+        `state` says what is loaded.
+        """
+        self._noted += self.watch.wait_until_quiet()
+        self.idle.measure_before(state)
 
     def series(
-        self, name: str, settings: TrialSettings, *, adaptive: bool = False, pids: tuple[int, ...] = ()
+        self,
+        name: str,
+        settings: TrialSettings,
+        *,
+        adaptive: bool = False,
+        pids: tuple[int, ...] | None = (),
+        sync: Callable[[], object] = finish_queued_work,
     ) -> TrialSeries:
         """Start the trials of one benchmark."""
         return TrialSeries(
@@ -59,6 +88,8 @@ class Session:
             epoch_s=self.epoch_s,
             adaptive=adaptive,
             pids=pids,
+            watch=self.watch,
+            sync=sync,
         )
 
     def record(
@@ -72,13 +103,16 @@ class Session:
     ) -> Benchmark:
         """Keep what a series measured, complete or not."""
         series.settle()
+        noted, self._noted = self._noted, ()
         benchmark = Benchmark(
             name=series.name,
             workload=workload_hash(definition),
             labels=dict(labels or {}),
             trials=tuple(series.trials),
             invalid=invalid or series.stopped,
+            noisy=series.noisy,
             location=location,
+            notes=(*noted, *series.notes, *drifts([trial.conditions for trial in series.trials if not trial.invalid])),
         )
         self.benchmarks.append(benchmark)
         return benchmark
@@ -88,6 +122,7 @@ class Session:
 
         An interrupt keeps the trials that are complete, and goes on upwards.
         """
+        self.get_ready(NOTHING_LOADED)
         series = self.series(workload.name, settings, adaptive=workload.repeatable, pids=workload.pids)
         failure: str | None = None
         try:
@@ -106,6 +141,12 @@ class Session:
             )
         return benchmark
 
+    def finish(self) -> None:
+        """Measure idle power once more: nothing is measured after this."""
+        self.idle.measure_after()
+        if self.idle.idle is not None:
+            self.benchmarks[:] = [with_idle_drift(benchmark, self.idle.idle) for benchmark in self.benchmarks]
+
     def run(self) -> Run:
         """Freeze everything measured so far."""
         return Run(
@@ -116,7 +157,8 @@ class Session:
             machine=self.machine,
             meters=self.meters.infos,
             benchmarks=tuple(self.benchmarks),
-            notes=self.notes,
+            idle=self.idle.idle,
+            notes=(*self.notes, *self.idle.notes),
         )
 
 

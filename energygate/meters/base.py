@@ -6,8 +6,9 @@ when a window ends.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from energygate.errors import MeasurementInvalid
 from energygate.model import MeterKind
 
 
@@ -23,6 +24,8 @@ class Domain:
         How often the source refreshes its counter, in seconds; 0 if each read is exact.
     resolution_j : float
         The counter's smallest step, in joules.
+    shortest_window_s : float or None
+        The shortest window in seconds that the source can tell; None is 100 refresh intervals.
     detail : str
         What tells this domain apart for a person: a GPU's model and UUID, say.
     """
@@ -31,6 +34,7 @@ class Domain:
     part: Literal["cpu", "dram", "gpu"]
     update_interval_s: float = 0.0
     resolution_j: float = 0.0
+    shortest_window_s: float | None = None
     detail: str = ""
 
 
@@ -46,32 +50,68 @@ class Window:
         Whether the reading will be thrown away; a replay spends no line on it.
     pids : tuple of int
         Processes outside our own process tree that do the work; the estimate counts their CPU seconds too.
+    unknown_processes : bool
+        Whether processes that nobody named do the work, so that their load can't be told from that of others.
     """
 
     benchmark: str = ""
     warm_up: bool = False
     pids: tuple[int, ...] = ()
+    unknown_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The start of a window: monotonic seconds, and each domain's total and epoch in the meter's own order.
 
-    A fault raises a domain's epoch, so exactly the windows whose ends differ in epoch are invalid.
+    A fault raises a domain's epoch, so exactly the windows whose ends differ in epoch are invalid. `before` is what the
+    meter itself wants to know again at the end: the state of a GPU, say.
     """
 
     window: Window
     at_s: float
     totals_uj: tuple[int, ...] = ()
     epochs: tuple[int, ...] = ()
+    before: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a window used: joules by domain, and its duration where the meter knows it better than a clock (replay)."""
+    """What a window used, and under which conditions.
+
+    Attributes
+    ----------
+    energy_j : mapping of domain to joules
+        Of every domain of the meter.
+    duration_s : float or None
+        The window's seconds, where the meter knows them better than a clock (replay).
+    conditions : mapping
+        What a Run stores beside the energy, by domain: clocks and temperature of a GPU, say.
+    fault : MeasurementInvalid or None
+        Why the window does not count although it was read right: the GPU was throttled, say.
+    notes : tuple of str
+        What a person should know of the window; it counts all the same.
+    """
 
     energy_j: Mapping[str, float] = field(default_factory=dict)
     duration_s: float | None = None
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    fault: MeasurementInvalid | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """What a meter knows of the hardware that it reads, as keys of the machine (docs/measuring.md).
+
+    Attributes
+    ----------
+    hard, soft : mapping
+        Where runs differ in a hard key they are not compared; a soft one is noted.
+    """
+
+    hard: Mapping[str, Any] = field(default_factory=dict)
+    soft: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Meter(Protocol):
@@ -88,6 +128,16 @@ class Meter(Protocol):
     @property
     def constants(self) -> Mapping[str, object]:
         """What else must agree for two readings to be comparable: part of the machine's hard keys."""
+        ...
+
+    @property
+    def hardware(self) -> Hardware:
+        """What it knows of the hardware once it is open."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of what `open` found: a counter that was left out, say."""
         ...
 
     def open(self) -> None:

@@ -5,6 +5,7 @@ nothing, starts a new epoch, and makes exactly the windows that contain it inval
 """
 
 import math
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,21 @@ LARGEST_COUNT: Final = 0xFFFFFFFF  # a RAPL counter has 32 bits
 _READING_S: Final = 0.01  # how far apart the clock and the counter may be read
 _STILL_S: Final = 0.2  # no processor, memory or GPU uses nothing for so long: a counter that says so is broken
 _KEEP_ALIVE_S: Final = (0.5, 10.0)
+_PROMPT_S: Final = 1.0  # a reading that took longer may be as late as that: the process was stopped in it
+
+
+class _Process:
+    """Which process it is: a fork copies the counters, but neither the thread that reads them nor who holds a lock."""
+
+    forks = 0
+
+    @classmethod
+    def fork(cls) -> None:
+        """Be another process from now on."""
+        cls.forks += 1
+
+
+os.register_at_fork(after_in_child=_Process.fork)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +68,11 @@ class CounterSpec:
     def watch_s(self) -> float:
         """Longest time between two readings, in seconds, in which at most one wrap-around is possible."""
         return math.inf if self.modulus_uj is None else uj_to_j(self.modulus_uj) / self.bound_w
+
+    @property
+    def still_s(self) -> float:
+        """Longest time between two readings, in seconds, in which a counter that works may stand still."""
+        return max(_STILL_S, 10 * self.update_interval_s)
 
     @property
     def keep_alive_s(self) -> float:
@@ -99,6 +120,7 @@ class Counter:
         self._watch_s = spec.watch_s
         self._bound_uw = spec.bound_w * 1e6
         self._slack_s = 2 * spec.update_interval_s + _READING_S
+        self._still_s = spec.still_s
 
     def refresh(self, at_s: float) -> None:
         """Read the source; what goes wrong becomes a fault."""
@@ -112,43 +134,43 @@ class Counter:
     def advance(self, raw_uj: int, at_s: float) -> None:
         """Take the raw value `raw_uj`, in microjoules, that was read at `at_s` seconds."""
         step_uj = raw_uj - self.last_uj
-        if step_uj < 0:
+        if step_uj < 0 and self.last_uj <= self._modulus_uj:  # one above its own range does not wrap there
             step_uj += self._modulus_uj
-        fault = self._lost or self._fault(step_uj, at_s - self.last_at_s)
-        if fault is None:
+        elapsed_s = at_s - self.last_at_s
+        may_uj = self._bound_uw * (elapsed_s + self._slack_s)
+        moves = step_uj or elapsed_s <= self._still_s
+        if 0 <= step_uj <= may_uj and elapsed_s <= self._watch_s and moves and self._lost is None:
             self.total_uj += step_uj
         else:
-            self.faults.append(fault)
-        self.last_uj, self.last_at_s, self._lost = raw_uj, at_s, None
+            self.faults.append(self._lost or self._fault(step_uj, elapsed_s))
+            self._lost = None
+        self.last_uj, self.last_at_s = raw_uj, at_s
 
     def lose(self, fault: Fault) -> None:
         """Say that the counter could not be read. What it counts until the next good reading belongs to no window."""
         self.faults.append(fault)
         self._lost = fault
 
-    def _fault(self, step_uj: int, elapsed_s: float) -> Fault | None:
+    def _fault(self, step_uj: int, elapsed_s: float) -> Fault:
+        """Why the step cannot be energy that was used."""
         spec = self.spec
         if step_uj < 0:
+            known = "without a known range" if spec.range_uj is None else "from above its range"
             return Fault(
                 InvalidCode.COUNTER_RESET,
-                f"{spec.source} fell by {format_quantity(uj_to_j(-step_uj), 'J')}, and without a known range that is a "
-                f"counter that began again: the energy of {spec.domain} is unknown.",
+                f"{spec.source} fell by {format_quantity(uj_to_j(-step_uj), 'J')}, and {known} that is a counter that "
+                f"began again: the energy of {spec.domain} is unknown.",
             )
         if elapsed_s > self._watch_s:
-            return Fault(
-                InvalidCode.UNWATCHED,
-                f"{spec.source} was not read for {format_quantity(elapsed_s, 's')}, and at up to "
-                f"{format_quantity(spec.bound_w, 'W')} it may have wrapped more than once: the energy of "
-                f"{spec.domain} is unknown.",
-            )
-        if step_uj > self._bound_uw * (elapsed_s + self._slack_s):
-            return Fault(
-                InvalidCode.IMPLAUSIBLE,
-                f"{spec.source} rose by {format_quantity(uj_to_j(step_uj), 'J')} in {format_quantity(elapsed_s, 's')}, "
-                f"more than {format_quantity(spec.bound_w, 'W')}: it was set back or is broken, so the energy of "
-                f"{spec.domain} is unknown.",
-            )
-        return None
+            return _unwatched(spec, elapsed_s)
+        if step_uj == 0:
+            return _stands_still(spec, elapsed_s)
+        return Fault(
+            InvalidCode.IMPLAUSIBLE,
+            f"{spec.source} rose by {format_quantity(uj_to_j(step_uj), 'J')} in {format_quantity(elapsed_s, 's')}, "
+            f"more than {format_quantity(spec.bound_w, 'W')}: it was set back or is broken, so the energy of "
+            f"{spec.domain} is unknown.",
+        )
 
 
 class CounterBank:
@@ -166,6 +188,8 @@ class CounterBank:
         self._counters = tuple(counters)
         self._clock = clock
         self._lock = threading.Lock()
+        self._made_s = clock()
+        self._forks = _Process.forks
 
     @property
     def keep_alive_s(self) -> float:
@@ -179,6 +203,8 @@ class CounterBank:
 
     def begin(self, window: Window) -> Reading:
         """Read every counter: the start of a window."""
+        if self._forks != _Process.forks:
+            return Reading(window, self._clock())
         with self._lock:
             at_s = self._settle()
             totals_uj = tuple([counter.total_uj for counter in self._counters])
@@ -186,15 +212,35 @@ class CounterBank:
 
     def end(self, start: Reading) -> Measured:
         """Read every counter: joules by domain since `start`. Raises MeasurementInvalid."""
+        if self._forks != _Process.forks or start.at_s < self._made_s or not self._counters:
+            raise self._unwatched()
         with self._lock:
             ended_s = self._settle()
             return Measured(self._used_j(start, elapsed_s=ended_s - start.at_s))
 
+    def _unwatched(self) -> MeasurementInvalid:
+        """Why these counters were not read all through a window."""
+        if self._forks != _Process.forks:
+            sentence = (
+                "This process was forked from the one that opened the meter, so nothing reads the counters in between "
+                "here. Open meters in the process that measures."
+            )
+        else:
+            sentence = "The meter was closed or opened anew inside the window."
+        return MeasurementInvalid(InvalidCode.UNWATCHED, sentence)
+
     def _refresh(self) -> float:
-        at_s = self._clock()
+        clock = self._clock
+        began_s = at_s = clock()
         for counter in self._counters:
+            before_s = counter.last_at_s
             counter.refresh(at_s)
-        return at_s
+            # A reading lets other threads run, for long where they hold the interpreter: each has its own time.
+            after_s = clock()
+            if after_s - at_s > _PROMPT_S and after_s - before_s > counter.spec.watch_s:
+                counter.lose(_unwatched(counter.spec, after_s - before_s))
+            at_s = after_s
+        return began_s
 
     def _settle(self) -> float:
         return self._refresh()
@@ -202,14 +248,14 @@ class CounterBank:
     def _used_j(self, start: Reading, *, elapsed_s: float) -> dict[str, float]:
         used_uj: dict[str, int] = {}
         for counter, total_uj, epoch in zip(self._counters, start.totals_uj, start.epochs, strict=True):
+            spec, step_uj = counter.spec, counter.total_uj - total_uj
             if len(counter.faults) > epoch:
                 fault = counter.faults[epoch]
                 raise MeasurementInvalid(fault.code, fault.sentence)
-            if counter.total_uj == total_uj and elapsed_s > max(_STILL_S, 10 * counter.spec.update_interval_s):
-                still = _stands_still(counter.spec, elapsed_s)
+            if step_uj == 0 and elapsed_s > spec.still_s:  # also where readings in between were closer
+                still = _stands_still(spec, elapsed_s)
                 raise MeasurementInvalid(still.code, still.sentence)
-            domain = counter.spec.domain
-            used_uj[domain] = used_uj.get(domain, 0) + counter.total_uj - total_uj
+            used_uj[spec.domain] = used_uj.get(spec.domain, 0) + step_uj
         return {domain: uj_to_j(energy_uj) for domain, energy_uj in used_uj.items()}
 
 
@@ -249,6 +295,15 @@ class AligningBank(CounterBank):
         return at_s
 
 
+def _unwatched(spec: CounterSpec, elapsed_s: float) -> Fault:
+    return Fault(
+        InvalidCode.UNWATCHED,
+        f"{spec.source} was not read for {format_quantity(elapsed_s, 's')}, and at up to "
+        f"{format_quantity(spec.bound_w, 'W')} it may have wrapped more than once: the energy of {spec.domain} is "
+        "unknown.",
+    )
+
+
 def _stands_still(spec: CounterSpec, waited_s: float) -> Fault:
     return Fault(
         InvalidCode.READ_ERROR,
@@ -277,8 +332,9 @@ class KeepAlive:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():  # it is not in a process that was forked from its own
+            self._stop.set()
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):

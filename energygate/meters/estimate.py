@@ -1,50 +1,21 @@
 """Energy by model where there is no counter: CPU seconds times watts per core. Never called a measurement."""
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from typing import Final
 
-from energygate.errors import ConfigError, InvalidCode, MeasurementInvalid, MeterUnavailable
-from energygate.meters.base import Domain, Measured, Reading, Window
+import msgspec
+
+from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
+from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
+from energygate.meters.options import EstimateOptions
 from energygate.meters.processes import PROC, adopted_orphans, others_cpu_s, own_cpu_s
 from energygate.model import MeterKind
-from energygate.units import format_quantity, uj_to_j
+from energygate.units import format_percent, format_quantity, uj_to_j
 
-_DOMAIN: Final = Domain(name="cpu-estimate", part="cpu", update_interval_s=0.01)
+_DOMAIN: Final = "cpu-estimate"
 _ROUNDING_S: Final = 1e-4  # CPU clocks count nanoseconds and usage counts microseconds of each process
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateConstants:
-    """The model's two numbers. They are part of what must agree for two readings to be comparable.
-
-    Attributes
-    ----------
-    watts_per_core : float
-        Power in watts of one busy core; positive.
-    base_w : float
-        Power in watts that is used whether anything runs or not.
-    """
-
-    watts_per_core: float = 5.0
-    base_w: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.watts_per_core) and self.watts_per_core > 0):
-            raise ConfigError(
-                f"estimate.watts_per_core is {self.watts_per_core}.",
-                why="No energy could be told from the work.",
-                fix="Give a positive number of watts, such as 5.0.",
-            )
-        if not (math.isfinite(self.base_w) and self.base_w >= 0):
-            raise ConfigError(
-                f"estimate.base_w is {self.base_w}.",
-                why="A machine does not give energy back.",
-                fix="Give a number of watts from 0 up.",
-            )
 
 
 class Estimate:
@@ -52,26 +23,45 @@ class Estimate:
 
     Parameters
     ----------
-    constants : EstimateConstants
+    options : EstimateOptions
         The model.
+    machine : str
+        Fingerprint of this machine without meters, for the calibration to be of it.
     clock : callable
         Monotonic seconds.
     """
 
     name = "estimate"
     kind: MeterKind = "estimate"
-    domains: tuple[Domain, ...] = (_DOMAIN,)
 
-    def __init__(self, constants: EstimateConstants, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._constants = constants
+    def __init__(
+        self, options: EstimateOptions, *, machine: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._options = options
+        self._detail = _how_good(options, machine)
         self._clock = clock
         self._faults: list[MeasurementInvalid] = []
         self._resources = ExitStack()
 
     @property
+    def domains(self) -> tuple[Domain, ...]:
+        """One for the whole model, which says how good it is."""
+        return (Domain(name=_DOMAIN, part="cpu", update_interval_s=0.01, detail=self._detail),)
+
+    @property
     def constants(self) -> Mapping[str, object]:
-        """`watts_per_core` and `base_w`."""
-        return asdict(self._constants)
+        """The model, and its calibration."""
+        return dict(msgspec.to_builtins(self._options))
+
+    @property
+    def hardware(self) -> Hardware:
+        """Nothing that the machine does not say itself."""
+        return Hardware()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The model, and how good it is."""
+        return (f"an estimate by model, no measurement: {self._detail}.",)
 
     def open(self) -> None:
         """Keep double-forked children in the tree from now on. Raises MeterUnavailable."""
@@ -103,14 +93,26 @@ class Estimate:
             raise MeasurementInvalid(
                 InvalidCode.READ_ERROR,
                 f"The CPU seconds of the process tree fell by "
-                f"{format_quantity(uj_to_j(-used_uj) / self._constants.watts_per_core, 's')}: a process ended that "
+                f"{format_quantity(uj_to_j(-used_uj) / self._options.watts_per_core, 's')}: a process ended that "
                 "nobody waited for, so what it used is unknown.",
             )
-        return Measured({_DOMAIN.name: uj_to_j(max(used_uj, 0)) + self._constants.base_w * elapsed_s})
+        return Measured({_DOMAIN: uj_to_j(max(used_uj, 0)) + self._options.base_w * elapsed_s})
 
     def close(self) -> None:
         """Leave orphans to the system again."""
         self._resources.close()
 
     def _energy_uj(self, cpu_s: float) -> int:
-        return round(self._constants.watts_per_core * cpu_s * 1e6)
+        return round(self._options.watts_per_core * cpu_s * 1e6)
+
+
+def _how_good(options: EstimateOptions, machine: str) -> str:
+    """The model and its error, in words, for wherever an estimate shows."""
+    model = f"{format_quantity(options.watts_per_core, 'W')} per busy core, {format_quantity(options.base_w, 'W')} base"
+    found = options.calibrated
+    if found is None:
+        return f"{model}; not calibrated, so its error is unknown"
+    if found.fingerprint != machine:
+        return f"{model}; calibrated on another machine or set-up ({found.fingerprint}), so its error here is unknown"
+    fit = f"error {format_percent(found.error)}, R2 {found.r2:.2g}"
+    return f"{model}; calibrated {found.date} against rapl: {fit}"

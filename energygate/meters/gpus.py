@@ -1,4 +1,4 @@
-"""What NVML says of each GPU: who it is, whether its counter may be used, and how often that counter is refreshed."""
+"""What NVML says of each GPU: who it is, its counter, and how often that counter is refreshed."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -8,11 +8,12 @@ from typing import Any, Final
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain
 from energygate.meters.counters import CounterSpec
+from energygate.meters.gpu_processes import GpuProcess
+from energygate.meters.nvml_library import said
 from energygate.units import mj_to_uj
 
 RESOLUTION_J: Final = 0.001
 _UNKNOWN_LIMIT_W: Final = 2000.0
-_GUEST: Final = 2  # NVML_GPU_VIRTUALIZATION_MODE_VGPU
 _CHANGES: Final = 11
 _LONGEST_WATCH_S: Final = 3.0
 
@@ -29,7 +30,7 @@ class Gpu:
     bus : str
         PCI bus id; NVML's own order may change at a reboot, this one does not.
     position : int
-        Place by PCI bus id, from 0.
+        Place by PCI bus id, from 0, among all GPUs of the machine.
     """
 
     def __init__(self, nvml: Any, handle: Any, *, bus: str, position: int) -> None:
@@ -37,11 +38,39 @@ class Gpu:
         self._handle = handle
         self.bus = bus
         self.domain = f"gpu-{position}"
-        self.model: str = nvml.nvmlDeviceGetName(handle)
-        self.uuid: str = nvml.nvmlDeviceGetUUID(handle)
+        self.model, self.uuid = "", ""
+        self.model = self.ask("nvmlDeviceGetName") or "no name"
+        self.uuid = self.ask("nvmlDeviceGetUUID") or "no UUID"
 
     def __str__(self) -> str:
-        return f"{self.domain} ({self.model}, {self.uuid})"
+        return f"{self.domain} ({self.model}, {self.uuid})" if self.uuid else f"{self.domain} (PCI bus {self.bus})"
+
+    def ask(self, call: str, *arguments: object) -> Any:
+        """What NVML answers; None where it says that this GPU or driver has no such thing.
+
+        Raises
+        ------
+        MeasurementInvalid
+            At any other error.
+        """
+        nvml = self._nvml
+        try:
+            return getattr(nvml, call)(self._handle, *arguments)
+        except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):
+            return None
+        except nvml.NVMLError as error:
+            raise self._fault(error, f"{self} does not answer {call}: {said(error)}.") from error
+
+    def driver_knows(self, call: str) -> bool:
+        """Whether the driver has that function, whatever it says of this GPU."""
+        nvml = self._nvml
+        try:
+            getattr(nvml, call)(self._handle)
+        except nvml.NVMLError_FunctionNotFound:
+            return False
+        except nvml.NVMLError_NotSupported:
+            pass
+        return True
 
     def read_uj(self) -> int:
         """The counter in microjoules. Raises MeasurementInvalid."""
@@ -49,63 +78,79 @@ class Gpu:
         try:
             return mj_to_uj(nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
         except nvml.NVMLError as error:
-            lost = isinstance(error, nvml.NVMLError_GpuIsLost)
-            code = InvalidCode.GPU_LOST if lost else InvalidCode.READ_ERROR
-            raise MeasurementInvalid(
-                code, f"The energy counter of {self} cannot be read: {error}. Its energy is unknown."
-            ) from error
+            sentence = f"The energy counter of {self} cannot be read: {said(error)}. Its energy is unknown."
+            raise self._fault(error, sentence) from error
 
-    def refuse_what_misleads(self) -> None:
-        """Raise MeterUnavailable where the counter is missing or counts something else than this GPU."""
+    @property
+    def power_w(self) -> float | None:
+        """Watts now: the mean of the last second on most GPUs. None where there is no such reading."""
+        power_mw = self.ask("nvmlDeviceGetPowerUsage")
+        return None if power_mw is None else power_mw / 1000
+
+    @property
+    def power_limit_w(self) -> float | None:
+        """The power that the driver enforces, in watts."""
+        limit_mw = self.ask("nvmlDeviceGetEnforcedPowerLimit")
+        return None if limit_mw is None else limit_mw / 1000
+
+    @property
+    def in_mig_mode(self) -> bool:
+        """Whether it is cut into slices."""
+        mode = self.ask("nvmlDeviceGetMigMode")
+        return mode is not None and bool(mode[0])
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        """What computes on it; None where this user or driver cannot tell. Raises MeasurementInvalid."""
         nvml = self._nvml
-        if self._ask(nvml.nvmlDeviceGetMigMode, [0, 0])[0]:
-            raise MeterUnavailable(
-                f"{self} is in MIG mode.",
-                why="NVML counts the energy of the board, not of a slice.",
-                fix=f"Switch it off: `sudo nvidia-smi -i {self.bus} -mig 0`.",
-            )
-        if self._ask(nvml.nvmlDeviceGetVirtualizationMode, 0) == _GUEST:
-            raise MeterUnavailable(
-                f"{self} is a vGPU.",
-                why="The guest has no energy counter of its own.",
-                fix="Use passthrough or bare metal.",
-            )
-        if self._ask(nvml.nvmlDeviceGetTotalEnergyConsumption, None) is None:
-            raise MeterUnavailable(
-                f"{self} has no energy counter.",
-                why="NVML counts energy from Volta on, and not on Tegra; without it GPU energy is unknown.",
-                fix="Use such a GPU, or leave GPUs out with --energy-meters=rapl.",
-            )
+        try:
+            # The unversioned call of the bindings fails in a way of its own where the driver has not the newest.
+            found = self.ask("nvmlDeviceGetComputeRunningProcesses_v3")
+            if found is None:
+                found = self.ask("nvmlDeviceGetComputeRunningProcesses_v2")
+        except MeasurementInvalid as fault:
+            if isinstance(fault.__cause__, nvml.NVMLError_NoPermission):
+                return None
+            raise
+        return None if found is None else tuple(_process(each) for each in found)
 
     def counter(self, update_interval_s: float) -> CounterSpec:
         """The counter as it may be used, refreshed every `update_interval_s` seconds."""
-        limit_mw = self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, None)
-        bound_w = _UNKNOWN_LIMIT_W if limit_mw is None else 1.5 * limit_mw / 1000
+        limit_w = self.power_limit_w
+        bound_w = _UNKNOWN_LIMIT_W if limit_w is None else 1.5 * limit_w
         return CounterSpec(domain=self.domain, source=str(self), bound_w=bound_w, update_interval_s=update_interval_s)
 
-    def as_domain(self, update_interval_s: float) -> Domain:
+    def as_domain(self, update_interval_s: float, *, shortest_window_s: float | None = None) -> Domain:
         """The domain, with the model and UUID that tell it apart."""
         return Domain(
             name=self.domain,
             part="gpu",
             update_interval_s=update_interval_s,
             resolution_j=RESOLUTION_J,
+            shortest_window_s=shortest_window_s,
             detail=f"{self.model} {self.uuid}",
         )
 
-    def _ask(self, call: Callable[[Any], Any], absent: Any) -> Any:
-        """What NVML answers; "not supported" is an answer, every other error is not."""
-        try:
-            return call(self._handle)
-        except (self._nvml.NVMLError_NotSupported, self._nvml.NVMLError_FunctionNotFound):
-            return absent
+    def _fault(self, error: Exception, sentence: str) -> MeasurementInvalid:
+        lost = isinstance(error, self._nvml.NVMLError_GpuIsLost)
+        return MeasurementInvalid(InvalidCode.GPU_LOST if lost else InvalidCode.READ_ERROR, sentence)
 
 
 def find_gpus(nvml: Any) -> list[Gpu]:
-    """Every GPU by PCI bus id."""
+    """Every GPU by PCI bus id. Raises MeasurementInvalid where one does not say who it is."""
     handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    by_bus = sorted((nvml.nvmlDeviceGetPciInfo_v3(handle).busId, index) for index, handle in enumerate(handles))
+    by_bus = sorted((_bus(nvml, handle), index) for index, handle in enumerate(handles))
     return [Gpu(nvml, handles[index], bus=bus, position=place) for place, (bus, index) in enumerate(by_bus)]
+
+
+def leave_out(gpu: Gpu, gpus: Sequence[Gpu]) -> str:
+    """How to measure without this one of `gpus`."""
+    others = [other.uuid for other in gpus if other is not gpu]
+    if not others:
+        return "Or leave GPUs out with --energy-meters=rapl."
+    return (
+        f"Or leave it out: name the others in energygate.yml, `nvml: {{gpus: [{', '.join(others)}]}}`, or in "
+        "CUDA_VISIBLE_DEVICES."
+    )
 
 
 def measure_update_intervals_s(
@@ -129,14 +174,29 @@ def measure_update_intervals_s(
             if (raw_uj := gpu.read_uj()) != last_uj[i]:
                 last_uj[i] = raw_uj
                 changed_s[i].append(clock())
-    return tuple(_median_gap_s(gpu, times) for gpu, times in zip(gpus, changed_s, strict=True))
+    for gpu, times in zip(gpus, changed_s, strict=True):
+        _require_movement(gpu, gpus, len(times))
+    return tuple(statistics.median(later - earlier for earlier, later in pairwise(times)) for times in changed_s)
 
 
-def _median_gap_s(gpu: Gpu, times: list[float]) -> float:
-    if len(times) < 2:
-        raise MeterUnavailable(
-            f"The energy counter of {gpu} changed {len(times)} times in {_LONGEST_WATCH_S:g} s.",
-            why="A counter that stands still would show no energy whatever runs.",
-            fix="Update the driver, or leave GPUs out with --energy-meters=rapl.",
-        )
-    return statistics.median(later - earlier for earlier, later in pairwise(times))
+def _require_movement(gpu: Gpu, gpus: Sequence[Gpu], changes: int) -> None:
+    if changes >= 2:
+        return
+    raise MeterUnavailable(
+        f"The energy counter of {gpu} changed {changes} times in {_LONGEST_WATCH_S:g} s.",
+        why="A counter that stands still would show no energy whatever runs.",
+        fix=f"Update the driver. {leave_out(gpu, gpus)}",
+    )
+
+
+def _bus(nvml: Any, handle: Any) -> str:
+    try:
+        bus: str = nvml.nvmlDeviceGetPciInfo_v3(handle).busId
+    except nvml.NVMLError_NotSupported:  # a GPU inside the processor is on no bus
+        return ""
+    return bus
+
+
+def _process(found: Any) -> GpuProcess:
+    used_b = found.usedGpuMemory
+    return GpuProcess(pid=found.pid, memory_mib=None if used_b is None else used_b >> 20)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import combinations
 from types import TracebackType
 from typing import Self
 
-from energygate.errors import ConfigError
-from energygate.meters.base import Domain, Measured, Meter, Reading, Window
+from energygate.errors import ConfigError, MeasurementInvalid
+from energygate.meters.base import Domain, Hardware, Measured, Meter, Reading, Window
+from energygate.meters.suspension import Suspension
 from energygate.model import MeterInfo
 
 
@@ -18,6 +20,8 @@ class MeterGroup:
     ----------
     meters : sequence of Meter
         Already open; the group closes them.
+    suspension : Suspension, optional
+        Notices a machine that sleeps in a window; where windows are replayed, that is no matter.
 
     Raises
     ------
@@ -25,8 +29,9 @@ class MeterGroup:
         Two of them count the same energy.
     """
 
-    def __init__(self, meters: Sequence[Meter]) -> None:
+    def __init__(self, meters: Sequence[Meter], *, suspension: Suspension | None = None) -> None:
         self.meters = tuple(meters)
+        self._suspension = suspension or Suspension()
         for first, second in combinations(self.meters, 2):
             _refuse_double_counting(first, second)
         # RAPL is read last and first: its reading is exact to a millisecond, others wait for theirs.
@@ -45,23 +50,50 @@ class MeterGroup:
         return tuple(domain for meter in self.meters for domain in meter.domains)
 
     @property
+    def hardware(self) -> Hardware:
+        """What the meters know of the hardware."""
+        known = [meter.hardware for meter in self.meters]
+        return Hardware(
+            hard={key: value for each in known for key, value in each.hard.items()},
+            soft={key: value for each in known for key, value in each.soft.items()},
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of what was found when the meters were opened."""
+        return tuple(f"{meter.name}: {note}" for meter in self.meters for note in meter.notes)
+
+    @property
+    def counts_the_machine(self) -> bool:
+        """Whether a domain holds what every process of the machine uses, so that foreign load is in the number."""
+        shared = {"counter", "scraped"}
+        return any(m.kind in shared and domain.part != "gpu" for m in self.meters for domain in m.domains)
+
+    @property
     def is_replay(self) -> bool:
         """Whether windows are played back, so that nothing need run long."""
         return any(meter.kind == "replay" for meter in self.meters)
 
     def begin(self, window: Window) -> tuple[Reading, ...]:
         """Begin a window on each meter, the slowest first."""
-        return tuple([meter.begin(window) for meter in self._by_begin])
+        return (self._suspension.begin(window), *[meter.begin(window) for meter in self._by_begin])
 
     def end(self, starts: tuple[Reading, ...]) -> Measured:
         """End the window in the reverse order: joules of all domains. Raises MeasurementInvalid."""
-        energy_j: dict[str, float] = {}
-        duration_s = None
-        for meter, start in zip(reversed(self._by_begin), reversed(starts), strict=True):
-            measured = meter.end(start)
-            energy_j.update(measured.energy_j)
-            duration_s = measured.duration_s if duration_s is None else duration_s
-        return Measured(energy_j, duration_s)
+        awake, *begun = starts
+        try:
+            pairs = zip(reversed(self._by_begin), reversed(begun), strict=True)
+            ended = [meter.end(start) for meter, start in pairs]
+        except MeasurementInvalid as fault:
+            if slept := self._suspended(awake):
+                raise slept from fault
+            raise
+        measured = ended[0] if len(ended) == 1 else _together(ended)
+        slept = self._suspended(awake)
+        return measured if slept is None else replace(measured, fault=slept)
+
+    def _suspended(self, awake: Reading) -> MeasurementInvalid | None:
+        return None if self.is_replay else self._suspension.fault(awake)
 
     def close(self) -> None:
         """Close every meter, whatever happens to another."""
@@ -87,6 +119,16 @@ def describe(meter: Meter) -> MeterInfo:
         update_interval_s=_update_interval_s(meter),
         resolution_j=max((domain.resolution_j for domain in meter.domains), default=0.0),
         detail=", ".join(f"{domain.name}: {domain.detail}" for domain in meter.domains if domain.detail),
+    )
+
+
+def _together(ended: Sequence[Measured]) -> Measured:
+    return Measured(
+        energy_j={domain: used_j for each in ended for domain, used_j in each.energy_j.items()},
+        duration_s=next((each.duration_s for each in ended if each.duration_s is not None), None),
+        conditions={domain: found for each in ended for domain, found in each.conditions.items()},
+        fault=next((each.fault for each in ended if each.fault is not None), None),
+        notes=tuple(note for each in ended for note in each.notes),
     )
 
 

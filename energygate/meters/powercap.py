@@ -1,43 +1,20 @@
 """RAPL through the kernel's powercap tree: `rapl`."""
 
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
-from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.errors import MeasurementInvalid
 from energygate.meters import powercap_faults as faults
-from energygate.meters.base import Domain, Measured, Reading, Window
+from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
 from energygate.meters.counters import Counter, CounterBank, KeepAlive
+from energygate.meters.energy_files import EnergyFile, open_files, repeated
 from energygate.meters.host import Host
-from energygate.meters.zones import UPDATE_INTERVAL_S, Zone, find_zones, zone_names
+from energygate.meters.options import RaplOptions
+from energygate.meters.zones import UPDATE_INTERVAL_S, Zone, control_type, find_zones, zone_names
 from energygate.model import MeterKind
-
-
-class EnergyFile:
-    """One held `energy_uj`: the kernel makes a new text for each read at offset 0."""
-
-    def __init__(self, zone: Zone) -> None:
-        self.zone = zone
-        self._fd = os.open(zone.folder / "energy_uj", os.O_RDONLY)
-
-    def read_uj(self) -> int:
-        """The counter in microjoules. Raises MeasurementInvalid."""
-        try:
-            return int(os.pread(self._fd, 32, 0))
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it holds no number"
-            path = self.zone.folder / "energy_uj"
-            raise MeasurementInvalid(
-                InvalidCode.READ_ERROR,
-                f"{path} exists and cannot be read: {reason}. The energy of {self.zone.domain} is unknown.",
-            ) from error
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self._fd)
 
 
 class Powercap:
@@ -47,6 +24,8 @@ class Powercap:
     ----------
     sysfs : Path
         Where sysfs is mounted: `/sys`, a container's `/host/sys`, a simulated tree.
+    options : RaplOptions, optional
+        Which doubtful counters are put up with.
     host : Host, optional
         Facts about the machine, for the error messages and for dies.
     clock, sleep : callable
@@ -60,16 +39,19 @@ class Powercap:
         self,
         sysfs: Path = Path("/sys"),
         *,
+        options: RaplOptions | None = None,
         host: Host | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sysfs = sysfs
+        self._options = options or RaplOptions()
         self._host = host or Host()
         self._clock = clock
         self._sleep = sleep
         self._resources = ExitStack()
         self._domains: tuple[Domain, ...] = ()
+        self._notes: list[str] = []
         self._bank = CounterBank((), clock=clock)
 
     @property
@@ -79,23 +61,34 @@ class Powercap:
 
     @property
     def constants(self) -> Mapping[str, object]:
-        """Nothing: two RAPL readings of one machine are comparable."""
-        return {}
+        """Which doubtful counters are put up with: readings with and without them are not comparable."""
+        choices = {"virtual": self._options.virtual, "filtered": self._options.filtered}
+        return {name: choice for name, choice in choices.items() if choice == "allow"}
+
+    @property
+    def hardware(self) -> Hardware:
+        """Nothing that the machine does not say itself."""
+        return Hardware()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Counters that are left out, and what is doubtful of the others."""
+        return tuple(self._notes)
 
     def open(self) -> None:
         """Find the zones, read each once, start the keep-alive thread. Raises MeterUnavailable."""
         self.close()
+        self._notes = []
         with ExitStack() as resources:
             try:
-                files = self._open_files(self._find_zones(), resources)
-                kept = [self._one_of_mirrors(list(group)) for _, group in groupby(files, lambda f: f.zone.domain)]
+                files = self._without_repetition(open_files(self._find_zones(), resources))
                 at_s = self._clock()
-                counters = [Counter(f.zone.spec, f.read_uj, at_s=at_s) for group in kept for f in group]
+                counters = [Counter(file.zone.spec, file.read_uj, at_s=at_s) for file in files]
             except OSError as error:
                 raise faults.unreadable(error, self._host) from error
             except MeasurementInvalid as error:
                 raise faults.not_counting(error.sentence) from error
-            self._domains = tuple(_domain([f.zone for f in group]) for group in kept)
+            self._domains = _domains([file.zone for file in files])
             self._bank = CounterBank(counters, clock=self._clock)
             resources.enter_context(KeepAlive(self._bank.refresh, every_s=self._bank.keep_alive_s, name=self.name))
             self._resources = resources.pop_all()
@@ -115,45 +108,56 @@ class Powercap:
 
     def _find_zones(self) -> tuple[Zone, ...]:
         names = zone_names(self._sysfs)
-        if not names:
+        folder = control_type(self._sysfs)
+        if not names or folder is None:
             raise faults.no_zones(self._sysfs, self._host)
-        own = self._sysfs.resolve() == self._host.sysfs.resolve()
-        if own and (machine := self._host.virtual_machine):
-            raise faults.emulated(machine)
+        if self._host.owns(folder):
+            self._require_true_counters()
         zones = find_zones(self._sysfs)
         if not zones:
             raise faults.no_package(self._sysfs, names)
         return self._lowest_dies(zones) if self._host.mirrors_dies else zones
 
-    @staticmethod
-    def _lowest_dies(zones: Iterable[Zone]) -> tuple[Zone, ...]:
+    def _require_true_counters(self) -> None:
+        """Refuse this machine's own counters where they are not its energy, or note why they are doubtful."""
+        if machine := self._host.virtual_machine:
+            if self._options.virtual == "refuse":
+                raise faults.emulated(machine)
+            self._notes.append(f"this virtual machine ({machine}) shows counters that are emulated or the host's.")
+        energy_filter = self._host.energy_filter
+        if energy_filter == "on":
+            if self._options.filtered == "refuse":
+                raise faults.filtered()
+            self._notes.append("energy filtering is on (bit 0 of MSR 0xBC): readings may be wrong by up to 50 %.")
+        elif energy_filter == "possible":
+            self._notes.append(
+                "this processor has SGX switched on, so its counters may be randomised by up to 50 % "
+                f"(INTEL-SA-00389), and {self._host.msr} does not say. Switch SGX off in the firmware."
+            )
+
+    def _lowest_dies(self, zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
         """One zone a domain: AMD's and Hygon's dies each show the package's counter (linux/drivers/powercap)."""
-        return tuple(next(group) for _, group in groupby(zones, lambda zone: zone.domain))
-
-    @staticmethod
-    def _open_files(zones: Iterable[Zone], resources: ExitStack) -> list[EnergyFile]:
-        files = []
+        kept: list[Zone] = []
         for zone in zones:
-            files.append(EnergyFile(zone))
-            resources.callback(files[-1].close)
-        return files
+            if kept and kept[-1].domain == zone.domain:
+                self._note_repetition(zone, kept[-1])
+            else:
+                kept.append(zone)
+        return tuple(kept)
 
-    def _one_of_mirrors(self, files: list[EnergyFile]) -> list[EnergyFile]:
-        """Files of one domain without those that repeat another, whatever the vendor says."""
-        kept: list[EnergyFile] = []
-        for file in files:
-            if not any(self._mirror(file, other) for other in kept):
-                kept.append(file)
-        return kept
+    def _without_repetition(self, files: list[EnergyFile]) -> list[EnergyFile]:
+        """One file a counter, whatever the vendor says."""
+        twins = dict(repeated(files, sleep=self._sleep))
+        for file, twin in twins.items():
+            self._note_repetition(file.zone, twin.zone)
+        return [file for file in files if file not in twins]
 
-    def _mirror(self, file: EnergyFile, other: EnergyFile) -> bool:
-        """Whether `file` lies between two readings of `other` around it, three times in a row."""
-        for _ in range(3):
-            before_uj, value_uj, after_uj = other.read_uj(), file.read_uj(), other.read_uj()
-            if not before_uj <= value_uj <= after_uj:
-                return False
-            self._sleep(0.01)
-        return True
+    def _note_repetition(self, zone: Zone, kept: Zone) -> None:
+        self._notes.append(f"{zone.folder.name} repeats {kept.folder.name}, so {zone.domain} is counted once.")
+
+
+def _domains(zones: list[Zone]) -> tuple[Domain, ...]:
+    return tuple(_domain(list(group)) for _, group in groupby(zones, lambda zone: zone.domain))
 
 
 def _domain(zones: list[Zone]) -> Domain:

@@ -6,49 +6,34 @@ from typing import Final
 
 from energygate.errors import MeterUnavailable
 from energygate.meters.host import Host
+from energygate.meters.powercap_texts import CONTAINER, permission
 
 _UNKNOWN: Final = "Without it package energy is unknown, so this run cannot be gated."
-
-# The group gets access, not everyone: the counter is a side channel (CVE-2020-8694). udevadm's default is "change".
-_PERMISSION: Final = """\
-sudo groupadd -f energygate && sudo usermod -aG energygate USER
-sudo tee /etc/udev/rules.d/60-energygate.rules <<'EOF'
-SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chgrp energygate /sys%p/energy_uj"
-SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chmod g+r /sys%p/energy_uj"
-SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chmod a+r /sys%p/max_energy_range_uj"
-EOF
-sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=powercap --action=add
-# then restart the runner's service, so that it has the new group
-Without udev rules, the same with tmpfiles:
-sudo tee /etc/tmpfiles.d/energygate.conf <<'EOF'
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/energy_uj 0440 root energygate - -
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/max_energy_range_uj 0444 root energygate - -
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/intel-rapl:*/energy_uj 0440 root energygate - -
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/intel-rapl:*/max_energy_range_uj 0444 root energygate - -
-EOF
-sudo systemd-tmpfiles --create /etc/tmpfiles.d/energygate.conf"""
-
-_CONTAINER: Final = (
-    "Docker: `-v /sys:/host/sys:ro` with `--energy-sysfs=/host/sys`, as root in the container or with "
-    "`--group-add GID` of the host's group. Podman: `--security-opt unmask=/sys/devices/virtual/powercap`. "
-    "Best: run the job on the host."
-)
+_BARE_METAL: Final = "Use bare metal (EC2: `*.metal`)"
+_GONE: Final = frozenset({errno.ENOENT, errno.ENODEV})  # kernfs answers ENODEV once the zone is removed
+_NAMES_SHOWN: Final = 16
 
 
 def no_zones(sysfs: Path, host: Host) -> MeterUnavailable:
     """There is no counter at all."""
+    if not sysfs.is_dir():
+        return MeterUnavailable(
+            f"{sysfs} is not a folder, and sysfs should be mounted there.",
+            why=_UNKNOWN,
+            fix="Correct --energy-sysfs, or leave it out: it is /sys then.",
+        )
     if name := host.virtual_machine:
         return MeterUnavailable(
             f"No RAPL counters in {sysfs}: this is a virtual machine ({name}).",
             why="There is no RAPL inside one, so package energy is unknown here.",
-            fix="Use bare metal (EC2: `*.metal`).",
+            fix=f"{_BARE_METAL}.",
         )
-    if mark := host.container_mark:
+    if sign := _container(host):
         return MeterUnavailable(
-            f"No RAPL counters in {sysfs}: this is a container ({mark} exists).",
+            f"No RAPL counters in {sysfs}: this is a container ({sign}).",
             why="Container runtimes put an empty read-only tmpfs over /sys/devices/virtual/powercap, so the counters "
             "are absent even for root.",
-            fix=_CONTAINER,
+            fix=CONTAINER,
         )
     return MeterUnavailable(
         f"No RAPL counters in {sysfs}.",
@@ -58,36 +43,84 @@ def no_zones(sysfs: Path, host: Host) -> MeterUnavailable:
     )
 
 
+def _container(host: Host) -> str:
+    if mark := host.container_mark:
+        return f"{mark} exists"
+    return "a tmpfs lies over the counters" if host.masks_counters else ""
+
+
 def emulated(name: str) -> MeterUnavailable:
     """A virtual machine shows counters."""
     return MeterUnavailable(
         f"This virtual machine ({name}) shows RAPL counters.",
         why="They are emulated or the host's, so they do not count this machine's energy.",
-        fix="Use bare metal (EC2: `*.metal`).",
+        fix=f"{_BARE_METAL}, or put up with them: `rapl: {{virtual: allow}}` in energygate.yml.",
+    )
+
+
+def filtered() -> MeterUnavailable:
+    """The processor randomises its counters."""
+    return MeterUnavailable(
+        "This processor randomises its RAPL counters: energy filtering is on (bit 0 of MSR 0xBC).",
+        why="Readings may be wrong by up to 50 % (INTEL-SA-00389), so a difference may be the filter's.",
+        fix="Switch SGX off in the firmware, or put up with it: `rapl: {filtered: allow}` in energygate.yml.",
     )
 
 
 def no_package(sysfs: Path, names: tuple[str, ...]) -> MeterUnavailable:
     """There are counters, and none may be taken for a package."""
+    more = ", …" if len(names) > _NAMES_SHOWN else ""
     return MeterUnavailable(
-        f"No package among the RAPL counters in {sysfs}, only {', '.join(names)}.",
+        f"No package among the RAPL counters in {sysfs}, only {', '.join(names[:_NAMES_SHOWN])}{more}.",
         why="Those hold more or less than the processors' energy, so they are not measured by accident.",
         fix="Use a machine with package counters, or another meter with --energy-meters.",
+    )
+
+
+def ambiguous(domain: str, first: Path, second: Path) -> MeterUnavailable:
+    """Two counters say that they are the same one."""
+    return MeterUnavailable(
+        f"{first} and {second.name} both say that they count {domain}.",
+        why="Their sum may count its energy twice, and one of them may miss a part of it.",
+        fix="Look at their `name` files, and use another meter with --energy-meters.",
     )
 
 
 def unreadable(error: OSError, host: Host) -> MeterUnavailable:
     """A file of a counter cannot be read."""
     if error.errno in {errno.EACCES, errno.EPERM}:
+        fix = f"Give the runner's group read access (docs/measuring.md#rapl-permission):\n{permission(host.user)}"
+        if sign := _container(host):
+            fix += f"\nThis is a container ({sign}): do that on its host. {CONTAINER}"
+        return MeterUnavailable(f"Cannot read {error.filename}: permission denied.", why=_UNKNOWN, fix=fix)
+    if error.errno in _GONE:
         return MeterUnavailable(
-            f"Cannot read {error.filename}: permission denied.",
+            cannot_read(error.filename, error),
             why=_UNKNOWN,
-            fix=f"Give the runner's group read access (docs/measuring.md#rapl-permission):\n"
-            f"{_PERMISSION.replace('USER', host.user)}",
+            fix="Try again once drivers have settled, or use another meter with --energy-meters.",
         )
-    return not_counting(f"{error.filename} exists and cannot be read: {error.strerror}.")
+    return not_counting(cannot_read(error.filename, error))
 
 
 def not_counting(sentence: str) -> MeterUnavailable:
     """A counter exists and gives no number, as in some virtual machines."""
     return MeterUnavailable(sentence, why=_UNKNOWN, fix="Use bare metal, or another meter with --energy-meters.")
+
+
+def cannot_read(path: Path | str, error: OSError) -> str:
+    """What is wrong with a file of a counter, as a sentence."""
+    symbol = errno.errorcode.get(error.errno or 0, "no number")
+    if error.errno in _GONE:
+        return f"{path} is gone, so the kernel has removed this counter ({symbol})."
+    return f"{path} exists and cannot be read: {error.strerror} ({symbol})."
+
+
+def no_number(path: Path) -> str:
+    """A file of a counter holds something else, as a sentence."""
+    return f"{path} exists and cannot be read: it holds no number."
+
+
+def out_of_range(path: Path, text: bytes, largest_uj: int) -> str:
+    """A counter shows what no counter of its range does, as a sentence."""
+    shown = text.decode("ascii", errors="replace").strip()
+    return f"{path} exists and cannot be read: it holds {shown}, and it counts from 0 to {largest_uj}."

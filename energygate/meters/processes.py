@@ -17,6 +17,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _SET_SUBREAPER: Final = 36  # prctl(2)
 _GET_SUBREAPER: Final = 37
 _ATTEMPTS: Final = 10
+_STAT_BYTES: Final = 4096  # a line of 52 numbers and a name of 64 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,10 @@ def adopted_orphans() -> Iterator[None]:
     before = ctypes.c_int()
     prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0)
     prctl(_SET_SUBREAPER, 1, 0, 0, 0)
-    yield
-    prctl(_SET_SUBREAPER, before.value, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_SET_SUBREAPER, before.value, 0, 0, 0)
 
 
 def _rusage_s(who: int) -> float:
@@ -98,9 +101,22 @@ def _tree(table: Mapping[int, _Process], roots: set[int]) -> set[int]:
 
 
 def _process(pid: int) -> _Process | None:
-    try:
-        text = (PROC / f"{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # it ended
+    text = _stat(pid)
+    if text is None:
         return None
-    fields = text.rpartition(")")[2].split()  # proc_pid_stat(5), from the third field on; a name may hold anything
+    fields = text.rpartition(b")")[2].split()  # proc_pid_stat(5), from the third field on; a name may hold anything
     return _Process(parent=int(fields[1]), reaped_s=(int(fields[13]) + int(fields[14])) / _TICKS_PER_S)
+
+
+def _stat(pid: int) -> bytes | None:
+    """Read `/proc/PID/stat`, or None where it ended: a large machine has thousands, so without pathlib's detours."""
+    try:
+        descriptor = os.open(f"{PROC}/{pid}/stat", os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.read(descriptor, _STAT_BYTES)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(descriptor)

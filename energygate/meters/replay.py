@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from energygate.errors import ConfigError, InvalidCode, MeasurementInvalid
-from energygate.meters.base import Domain, Measured, Reading, Window
+from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
 from energygate.model import Joules, MeterKind, Seconds
 
 
@@ -55,6 +55,16 @@ class Replay:
     def constants(self) -> Mapping[str, object]:
         """Nothing: the kind must agree, not the file."""
         return {}
+
+    @property
+    def hardware(self) -> Hardware:
+        """Nothing that the machine does not say itself."""
+        return Hardware()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
 
     def open(self) -> None:
         """Read and check the whole file. Raises ConfigError with file and line."""

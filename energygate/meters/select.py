@@ -1,28 +1,32 @@
 """From the names that a user gives to open meters."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from energygate.errors import ConfigError, MeasurementInvalid, MeterUnavailable
-from energygate.meters.base import Meter, Window
-from energygate.meters.estimate import Estimate, EstimateConstants
-from energygate.meters.group import MeterGroup, describe
+from energygate.errors import ConfigError, MeterUnavailable
+from energygate.meters.base import Meter
+from energygate.meters.estimate import Estimate
+from energygate.meters.gpu_refusals import NoGpuForThisMeter
+from energygate.meters.group import MeterGroup
 from energygate.meters.host import Host
 from energygate.meters.nvml import Nvml
+from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
 from energygate.meters.powercap import Powercap
 from energygate.meters.replay import Replay
-from energygate.model import MeterInfo
 
 _REPLAY: Final = "replay:"
+_POWER: Final = "nvml-power"
 _WAY_ON: Final = (
     "Mend one of those below, run on bare metal, or accept numbers by model: --energy-allow-estimates with "
     "--energy-meters=estimate."
 )
-_ALLOWED: Final = "auto, rapl, nvml, estimate, replay:FILE"
+METER_NAMES: Final = ("auto", "rapl", "nvml", "pyrapl", "prometheus", "codecarbon", "estimate")
+_ALLOWED: Final = f"{', '.join(METER_NAMES)}, replay:FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +37,25 @@ class MeterOptions:
     ----------
     sysfs : Path
         Where sysfs is mounted.
-    estimate : EstimateConstants
-        The estimate's model.
+    rapl, nvml, prometheus, estimate : RaplOptions, NvmlOptions, PrometheusOptions or None, EstimateOptions
+        What the configuration says of each.
+    machine : str
+        Fingerprint of this machine without meters: an estimate is as good as its calibration on it.
     clock : callable
         Monotonic seconds.
     host : Host
         Facts about the machine.
+    environ : mapping
+        The workload's environment: `CUDA_VISIBLE_DEVICES` picks GPUs.
     """
 
     sysfs: Path = Path("/sys")
-    estimate: EstimateConstants = field(default_factory=EstimateConstants)
+    rapl: RaplOptions = field(default_factory=RaplOptions)
+    nvml: NvmlOptions = field(default_factory=NvmlOptions)
+    prometheus: PrometheusOptions | None = None
+    estimate: EstimateOptions = field(default_factory=EstimateOptions)
+    machine: str = ""
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     clock: Callable[[], float] = time.monotonic
     host: Host = field(default_factory=Host)
 
@@ -67,33 +80,6 @@ class NoCounter(MeterUnavailable):
         self.refusals = refusals
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Whether one hardware counter can be used here.
-
-    Attributes
-    ----------
-    infos : tuple of MeterInfo
-        The meter; empty if it cannot be opened.
-    power_w : mapping of domain to watts
-        A live reading; empty if there is none.
-    what, why, fix : str
-        The reason it cannot be used, empty if it can.
-    """
-
-    name: str
-    infos: tuple[MeterInfo, ...] = ()
-    power_w: Mapping[str, float] = field(default_factory=dict)
-    what: str = ""
-    why: str = ""
-    fix: str = ""
-
-    @property
-    def usable(self) -> bool:
-        """Whether it gave a reading."""
-        return not self.what
-
-
 def open_meters(names: Sequence[str], options: MeterOptions) -> OpenedMeters:
     """Open the meters that are named, or every hardware counter that opens if that is `auto`.
 
@@ -114,36 +100,81 @@ def open_meters(names: Sequence[str], options: MeterOptions) -> OpenedMeters:
             why="Recorded and live energy are not of the same window.",
             fix="Let replay:FILE stand alone.",
         )
-    meters = [_make(name, options) for name in names]
+    if _POWER in names:
+        raise _unknown(_POWER)
+    meters: list[Meter] = []
     with ExitStack() as opened:
-        for meter in meters:
-            meter.open()
-            opened.callback(meter.close)
+        for meter in [make_meter(name, options) for name in with_power(names, options)]:
+            with suppress(NoGpuForThisMeter):  # the other one of nvml and nvml-power has them all
+                meter.open()
+                opened.callback(meter.close)
+                meters.append(meter)
         group = MeterGroup(meters)
         opened.pop_all()
-    return OpenedMeters(group=group)
-
-
-def probe(
-    options: MeterOptions, *, seconds: float = 1.0, sleep: Callable[[float], None] = time.sleep
-) -> tuple[Probe, ...]:
-    """Try each hardware counter, with a live reading over `seconds`."""
-    return tuple(_probe(meter, options.clock, seconds=seconds, sleep=sleep) for meter in _hardware(options))
+    return OpenedMeters(group=group, notes=group.notes)
 
 
 def _hardware(options: MeterOptions) -> tuple[Meter, ...]:
-    return Powercap(options.sysfs, host=options.host, clock=options.clock), Nvml(clock=options.clock)
+    return tuple(make_meter(name, options) for name in with_power(("rapl", "nvml"), options))
 
 
-def _make(name: str, options: MeterOptions) -> Meter:
+def with_power(names: Sequence[str], options: MeterOptions) -> tuple[str, ...]:
+    """Beside `nvml`, what sums up the power of GPUs without a counter, where that is allowed."""
+    return (*names, *([_POWER] if options.nvml.integrate_power and "nvml" in names else []))
+
+
+def make_meter(name: str, options: MeterOptions) -> Meter:
+    """Give the closed meter of that name. Raises ConfigError where there is none, or its configuration is missing."""
     if name.startswith(_REPLAY):
         return Replay(Path(name.removeprefix(_REPLAY)), clock=options.clock)
-    if name == "estimate":
-        return Estimate(options.estimate, clock=options.clock)
-    found = next((meter for meter in _hardware(options) if meter.name == name), None)
-    if found is None:
+    if name not in _MAKERS:
         raise _unknown(name)
-    return found
+    return _MAKERS[name](options)
+
+
+def _nvml_power(options: MeterOptions) -> Meter:
+    from energygate.meters.nvml_power import NvmlPower  # noqa: PLC0415  seldom used
+
+    return NvmlPower(options.nvml, environ=options.environ, clock=options.clock)
+
+
+def _pyrapl(options: MeterOptions) -> Meter:
+    from energygate.meters.pyrapl import PyRapl  # noqa: PLC0415  seldom used
+
+    return PyRapl(options.sysfs, options=options.rapl, host=options.host, clock=options.clock)
+
+
+def _prometheus(options: MeterOptions) -> Meter:
+    from energygate.meters.prometheus import Prometheus  # noqa: PLC0415  seldom used
+
+    return Prometheus(_require_block(options.prometheus), environ=options.environ, clock=options.clock)
+
+
+def _codecarbon(options: MeterOptions) -> Meter:
+    from energygate.meters.codecarbon import CodeCarbon  # noqa: PLC0415  seldom used
+
+    return CodeCarbon(clock=options.clock)
+
+
+_MAKERS: Final[Mapping[str, Callable[[MeterOptions], Meter]]] = {
+    "rapl": lambda options: Powercap(options.sysfs, options=options.rapl, host=options.host, clock=options.clock),
+    "nvml": lambda options: Nvml(options.nvml, environ=options.environ, clock=options.clock),
+    _POWER: _nvml_power,
+    "pyrapl": _pyrapl,
+    "prometheus": _prometheus,
+    "codecarbon": _codecarbon,
+    "estimate": lambda options: Estimate(options.estimate, machine=options.machine, clock=options.clock),
+}
+
+
+def _require_block(options: PrometheusOptions | None) -> PrometheusOptions:
+    if options is None:
+        raise ConfigError(
+            "The meter prometheus is asked for, and nothing says where it is.",
+            why="Without an address and a preset there is nothing to scrape.",
+            fix='Add to energygate.yml: prometheus: {url: "http://127.0.0.1:9090", preset: node_exporter}.',
+        )
+    return options
 
 
 def _unknown(name: str) -> ConfigError:
@@ -161,6 +192,8 @@ def _open_auto(options: MeterOptions) -> OpenedMeters:
         for meter in _hardware(options):
             try:
                 meter.open()
+            except NoGpuForThisMeter:
+                continue  # the other one of nvml and nvml-power has them all
             except MeterUnavailable as refusal:
                 refusals[meter.name] = refusal
             else:
@@ -171,27 +204,9 @@ def _open_auto(options: MeterOptions) -> OpenedMeters:
         group = MeterGroup(meters)
         opened.pop_all()
     used = [f"{info.name}: measures {', '.join(info.domains)}." for info in group.infos]
-    return OpenedMeters(group=group, notes=(*used, *not_used(refusals)))
+    return OpenedMeters(group=group, notes=(*used, *group.notes, *not_used(refusals)))
 
 
 def not_used(refusals: Mapping[str, MeterUnavailable]) -> tuple[str, ...]:
     """One sentence for each meter that `auto` could not take."""
     return tuple(f"{name}: not used: {refusal.what}" for name, refusal in refusals.items())
-
-
-def _probe(meter: Meter, clock: Callable[[], float], *, seconds: float, sleep: Callable[[float], None]) -> Probe:
-    with ExitStack() as opened:
-        try:
-            meter.open()
-            opened.callback(meter.close)
-            start = meter.begin(Window())
-            sleep(seconds)
-            energy_j = meter.end(start).energy_j
-        except MeterUnavailable as refusal:
-            return Probe(name=meter.name, what=refusal.what, why=refusal.why, fix=refusal.fix)
-        except MeasurementInvalid as fault:
-            why, fix = "A trial would be invalid for the same reason.", "See docs/measuring.md."
-            return Probe(name=meter.name, infos=(describe(meter),), what=fault.sentence, why=why, fix=fix)
-        elapsed_s = clock() - start.at_s
-        power_w = {domain: used_j / elapsed_s for domain, used_j in energy_j.items()}
-        return Probe(name=meter.name, infos=(describe(meter),), power_w=power_w)

@@ -1,45 +1,256 @@
-"""What can be measured here, as text."""
+"""What can be measured here, and what is to be mended: one screen, or one JSON document.
 
-from collections.abc import Iterator, Sequence
+Text is wrapped at 80 columns; what is to be typed is not, so that it can be copied.
+"""
 
-from energygate.meters.select import Probe
-from energygate.model import Machine
-from energygate.units import format_quantity
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.text import Text
+
+from energygate.meters.base import Domain
+from energygate.meters.diagnosis import Accuracy, Diagnosis, Finding, Probe
+from energygate.report.terminal import to_text
+from energygate.units import format_percent, format_quantity
+from energygate.workloads.text import printable
+
+_WIDTH: Final = 80
+_INDENT: Final = " " * 12
+_FIX_INDENT: Final = " " * 4
+_SHORT_FIX: Final = 4  # lines; longer ones go last
+_LONGEST: Final = 700
+_COMMAND: Final = re.compile("`[^`]*`")
+_HELD: Final = "\N{NO-BREAK SPACE}"  # a command stays on one line, so that it can be copied
+_COLUMNS: Final = "{:12}{:13}{:10}{:11}{:10}{:10}{}"
 
 
-def render_doctor(probes: Sequence[Probe], machine: Machine) -> str:
-    """Render each hardware counter: usable with a live reading, or the reason and the fix."""
-    return "\n".join(_lines(probes, machine)) + "\n"
+@dataclass(frozen=True, slots=True)
+class _Mend:
+    """One thing to do, and all that it mends."""
+
+    findings: tuple[tuple[str, Finding], ...]
+
+    @property
+    def fix(self) -> str:
+        return self.findings[0][1].fix
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.fix.splitlines()) > _SHORT_FIX
 
 
-def _lines(probes: Sequence[Probe], machine: Machine) -> Iterator[str]:
-    virtual = {"none": "no", "unknown": "yes, of unknown make"}.get(machine.hard["virtual"], machine.hard["virtual"])
-    yield f"machine: {machine.label}, virtual: {virtual}"
-    for probe in probes:
-        yield ""
-        if probe.usable:
-            yield f"{probe.name}: usable"
-            yield from _readings(probe)
+def render_doctor(diagnosis: Diagnosis, *, color: bool) -> str:
+    """Render it as text, ANSI-coloured if `color`. The last line is the conclusion."""
+    return to_text(_lines(diagnosis), color=color)
+
+
+def doctor_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Give the same for JSON."""
+    machine = diagnosis.machine
+    return {
+        "usable": bool(diagnosis.decides),
+        "conclusion": _conclusion(diagnosis),
+        "machine": {
+            "fingerprint": machine.fingerprint,
+            "label": machine.label,
+            "hard": machine.hard,
+            "soft": machine.soft,
+        },
+        "surroundings": {
+            "virtual_machine": diagnosis.virtual_machine,
+            "container": diagnosis.container,
+            "clock": diagnosis.clock,
+            "load_average": diagnosis.load_average,
+            **diagnosis.load,
+        },
+        "meters": [_meter_document(found, accuracy) for found, accuracy in diagnosis.meters],
+        "estimate": diagnosis.estimate,
+        "findings": [_finding_document(finding) for finding in diagnosis.findings],
+    }
+
+
+def _meter_document(found: Probe, accuracy: Accuracy | None) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "kind": found.kind,
+        "usable": found.usable,
+        "domains": [_domain_document(domain, found.power_w) for domain in found.domains],
+        "trial_s": accuracy.trial_s if accuracy else None,
+        "edge_error": accuracy.edge_error if accuracy else None,
+        "notes": list(found.notes),
+        "refusal": _finding_document(found.refusal) if found.refusal else None,
+    }
+
+
+def _domain_document(domain: Domain, power_w: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "name": domain.name,
+        "part": domain.part,
+        "update_interval_s": domain.update_interval_s,
+        "resolution_j": domain.resolution_j,
+        "shortest_window_s": domain.shortest_window_s,
+        "power_w": power_w.get(domain.name),
+        "detail": domain.detail,
+    }
+
+
+def _finding_document(finding: Finding) -> dict[str, str]:
+    return {"what": finding.what, "why": finding.why, "fix": finding.fix}
+
+
+def _lines(diagnosis: Diagnosis) -> Iterator[Text]:
+    mends = _mends(diagnosis)
+    numbers = {id(finding): i for i, mend in enumerate(mends, start=1) for _, finding in mend.findings}
+    yield Text(_summary(diagnosis, len(mends)), style="bold")
+    yield Text()
+    yield from _machine(diagnosis)
+    yield Text()
+    yield from _table(diagnosis, numbers)
+    for number, mend in enumerate(mends, start=1):
+        yield Text()
+        yield from _mending(number, mend)
+    yield Text()
+    style = "bold green" if diagnosis.decides else "bold red"
+    yield from _filled(_conclusion(diagnosis), first="", later="", style=style)
+
+
+def _summary(diagnosis: Diagnosis, mends: int) -> str:
+    counters = [found for found, _ in diagnosis.meters if found.kind in {"counter", "scraped"}]
+    usable = f"{len(diagnosis.decides)} of {len(counters)} hardware counters usable"
+    return f"energygate doctor: {usable}, {mends or 'nothing'} to mend"
+
+
+def _machine(diagnosis: Diagnosis) -> Iterator[Text]:
+    where = f"virtual machine ({diagnosis.virtual_machine})" if diagnosis.virtual_machine else "bare metal"
+    container = f", container ({diagnosis.container})" if diagnosis.container else ""
+    yield from _wrapped("machine", f"{diagnosis.machine.label}, {where}{container}")
+    yield from _wrapped("clock", diagnosis.clock)
+    yield from _wrapped("load", _load(diagnosis))
+
+
+def _load(diagnosis: Diagnosis) -> str:
+    average = "unknown" if diagnosis.load_average is None else f"{diagnosis.load_average:.3g}"
+    words = {"foreign": "other processes", "pressure": "waiting for a processor", "steal": "taken by the hypervisor"}
+    shares = [
+        f"{words[name]} {'unknown' if share is None else format_percent(round(share, 3))}"
+        for name, share in diagnosis.load.items()
+    ]
+    return f"{', '.join(shares)}; load average {average}"
+
+
+def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[Text]:
+    if any(found.usable for found, _ in diagnosis.meters):
+        yield Text(_COLUMNS.format("meter", "domain", "now", "refreshed", "step", "trial", "edge error"), style="dim")
+    for found, accuracy in diagnosis.meters:
+        if found.refusal is not None:
+            reason = f"not usable [{numbers[id(found.refusal)]}]: {printable(found.refusal.what, limit=_LONGEST)}"
+            yield from _wrapped(found.name, reason, style="red")
+        elif accuracy is not None:
+            yield from _rows(found, accuracy)
+        for note in found.notes:
+            yield from _wrapped("", f"note: {printable(note, limit=_LONGEST)}")
+    yield from _wrapped("estimate", _estimate(diagnosis))
+    if any(accuracy for _, accuracy in diagnosis.meters):
+        yield from _wrapped(
+            "",
+            "edge error: what refreshes alone make of one trial of that length (standard deviation; <: less, for the "
+            "meter waits for them). See docs/measuring.md.",
+            style="dim",
+        )
+
+
+def _rows(found: Probe, accuracy: Accuracy) -> Iterator[Text]:
+    error = f"{'< ' if accuracy.at_most else ''}{accuracy.edge_error * 100:.2g} %"
+    for index, domain in enumerate(found.domains):
+        first = index == 0
+        power_w = found.power_w.get(domain.name)
+        yield Text(
+            _COLUMNS.format(
+                found.name if first else "",
+                printable(domain.name, limit=12),
+                "" if power_w is None else format_quantity(power_w, "W"),
+                format_quantity(domain.update_interval_s, "s"),
+                format_quantity(domain.resolution_j, "J"),
+                format_quantity(accuracy.trial_s, "s") if first else "",
+                error if first else "",
+            ).rstrip()
+        )
+    if found.kind == "integrated":
+        yield from _wrapped("", "integrated power: decides only with allow_estimates")
+    if found.kind == "estimate":
+        yield from _wrapped("", "an estimate by another tool, for comparison; decides only with allow_estimates")
+    details = ", ".join(f"{domain.name} {domain.detail}" for domain in found.domains if domain.detail)
+    if details:
+        yield from _wrapped("", f"reads {printable(details, limit=_LONGEST)}", style="dim")
+
+
+def _estimate(diagnosis: Diagnosis) -> str:
+    rapl = any(found.name == "rapl" and found.usable for found, _ in diagnosis.meters)
+    how = " (`energygate doctor --calibrate` mends that)" if rapl and "unknown" in diagnosis.estimate else ""
+    return f"{diagnosis.estimate}{how}; decides only with allow_estimates"
+
+
+def _mends(diagnosis: Diagnosis) -> list[_Mend]:
+    """What to do, each once: short commands first, whole files last."""
+    refusals = [(found.name, found.refusal) for found, _ in diagnosis.meters if found.refusal is not None]
+    everything = [*refusals, *(("", finding) for finding in diagnosis.findings)]
+    keys = dict.fromkeys(finding.fix or finding.what for _, finding in everything)
+    mends = [_Mend(tuple(each for each in everything if (each[1].fix or each[1].what) == key)) for key in keys]
+    return sorted(mends, key=lambda mend: mend.is_long)
+
+
+def _mending(number: int, mend: _Mend) -> Iterator[Text]:
+    sentences = dict.fromkeys(
+        sentence
+        for name, finding in mend.findings
+        # What is wrong with a meter stands in the table.
+        for sentence in ((f"{name}: {finding.why or finding.what}",) if name else (finding.what, finding.why))
+        if sentence
+    )
+    label = f"[{number}]".ljust(len(_FIX_INDENT))
+    yield from _filled(printable(" ".join(sentences), limit=_LONGEST), first=label, later=_FIX_INDENT)
+    indent = "" if "<<" in mend.fix else _FIX_INDENT  # a here-document ends at a line that begins with its word
+    for line in mend.fix.splitlines():
+        if line.endswith((".", ":")):
+            yield from _filled(line, first=_FIX_INDENT, later=_FIX_INDENT)
         else:
-            yield f"{probe.name}: not usable. {probe.what} {probe.why}"
-            yield from (f"    {line}" for line in probe.fix.splitlines())
-    yield ""
-    yield _conclusion(probes)
+            yield Text(f"{indent}{line}", style="cyan")
 
 
-def _readings(probe: Probe) -> Iterator[str]:
-    for info in probe.infos:
-        refreshed = format_quantity(info.update_interval_s, "s")
-        yield f"    refreshed every {refreshed}, in steps of {format_quantity(info.resolution_j, 'J')}"
-    for domain, power_w in probe.power_w.items():
-        yield f"    {domain}: {format_quantity(power_w, 'W')} now"
+def _wrapped(label: str, text: str, *, style: str = "") -> Iterator[Text]:
+    yield from _filled(text, first=label.ljust(len(_INDENT)) if label else _INDENT, later=_INDENT, style=style)
 
 
-def _conclusion(probes: Sequence[Probe]) -> str:
-    usable = [probe.name for probe in probes if probe.usable]
+def _filled(text: str, *, first: str, later: str, style: str = "") -> Iterator[Text]:
+    lines: Iterable[str] = textwrap.wrap(
+        _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text),
+        width=_WIDTH,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return (Text(line.replace(_HELD, " "), style=style) for line in lines)
+
+
+def _conclusion(diagnosis: Diagnosis) -> str:
+    usable = diagnosis.decides
+    unusable = [
+        found.name
+        for found, _ in diagnosis.meters
+        if not found.usable and any(name == found.name for name in diagnosis.wanted)
+    ]
+    if unusable:
+        return (
+            f"The configuration asks for {' and '.join(unusable)}, which cannot be used here: a run would stop with "
+            "exit code 5."
+        )
     if usable:
-        return f"Energy can be measured here by {', '.join(usable)}."
+        return f"Energy can be measured here by {' and '.join(usable)}."
     return (
-        "No hardware counter can be read here, so nothing can be measured. An estimate from CPU seconds is offered as "
-        "--energy-meters=estimate; it is labelled everywhere and decides only with --energy-allow-estimates."
+        "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
+        "instead, labelled; it decides only with --energy-allow-estimates."
     )

@@ -6,6 +6,7 @@ Every string that is not ours (benchmark, reason, label) is escaped: `code` in c
 import html
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -21,6 +22,10 @@ _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _COLUMNS: Final = ("", "benchmark", "base", "head", "change (90 % interval)", "n", "p (adjusted)", "outcome")
 _ALIGNED: Final = (":-:", ":--", "--:", "--:", "--:", "--:", "--:", ":--")
 _PER_TOKEN_AT: Final = 5  # the column is there only where tokens are counted
+_DOUBTFUL: Final = {
+    "estimate": "estimates by model, not measurements",
+    "integrated power": "integrated power, not measured energy",
+}
 _MOVED: Final = {Outcome.REGRESSED, Outcome.SUSPECT, Outcome.IMPROVED}
 
 
@@ -77,6 +82,8 @@ def _parts(report: GateReport) -> Iterator[str]:
     if passing:
         title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
         yield _details(title, _table(passing))
+    if net := list(_net(lines)):
+        yield _details("Net of idle power", "\n".join(net))
     yield _details("How this was measured", _how(report))
     tool = span(report.tool.get("energygate", "?"))
     yield f"<sub>energygate {tool} \N{MIDDLE DOT} run {span(report.head.run_id)}</sub>"
@@ -98,14 +105,14 @@ def _title(report: GateReport) -> str:
 
 
 def _summary(report: GateReport) -> str:
-    estimated = any(row.estimated for row in report.comparisons)
-    how = rows.provenance(report.meters, quote=span)
+    labels = {row.label or "estimate" for row in report.comparisons if row.estimated}
+    how = rows.provenance(report.meters, quote=partial(span, limit=200))
     head = span((report.head.commit or "no commit")[:12])
     bases = ", ".join(span(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or _uncommitted(report)
     text = [
         f"{rows.tally(report) or 'No benchmark'}. Budget {format_change(1 + report.policy.budget)}.",
         f"{how[0].upper()}{how[1:]} on {span(report.machine.label)}."
-        + (" **These figures are estimates by model, not measurements.**" if estimated else ""),
+        + "".join(f" **These figures are {_DOUBTFUL[label]}.**" for label in sorted(labels)),
         f"Head {head} against {bases}.",
     ]
     warnings = [f"> [!WARNING]\n> {span(warning, limit=500)}" for warning in report.warnings]
@@ -160,6 +167,14 @@ def _reasons(lines: Iterable[Line]) -> Iterator[str]:
             yield f"  - {span(note, limit=500)}"
 
 
+def _net(lines: Iterable[Line]) -> Iterator[str]:
+    """Give the values without idle power of each benchmark, which decide nothing."""
+    for line in lines:
+        for row in (line.row, line.per_token):
+            if row is not None and row.net is not None:
+                yield f"- {span(row.benchmark)}: {span(rows.net(row), limit=200) if row.net.refused else rows.net(row)}"
+
+
 def _where(report: GateReport, row: Row) -> str:
     parts = [f"| {code(name)} | {format_change(ratio)} |" for name, ratio in row.domains.items()]
     if not any(name.startswith("dram") for meter in report.meters for name in meter.domains):
@@ -186,7 +201,7 @@ def _how(report: GateReport) -> str:
         f"- test: stored sessions, one-sided, adjusted by {span(policy.adjust)} at {level}",
         f"- increases below {format_percent(policy.min_effect)} never fail",
         f"- invalid trials, replaced and not averaged in: {invalid}",
-        "- gross energy of the whole machine part; idle power is not subtracted",
+        "- gross energy of the whole machine part decides; idle power is not subtracted from it",
     ]
     return "\n".join([*meters, *rest])
 

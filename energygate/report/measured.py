@@ -5,7 +5,8 @@ from statistics import fmean, stdev
 
 from rich.text import Text
 
-from energygate.model import Benchmark, Metric, Run, reasons_by_code
+from energygate.model import Benchmark, Idle, Metric, Run, reasons_by_code
+from energygate.net import NetValues, idle_warning, net_values
 from energygate.report import rows
 from energygate.report.terminal import to_text
 from energygate.units import format_percent, format_quantity
@@ -18,18 +19,57 @@ def render_measured(run: Run, *, color: bool) -> str:
 
 def _lines(run: Run) -> Iterator[Text]:
     yield Text(f"{rows.provenance(run.meters)} on {run.machine.label}")
+    yield from _idle(run)
     for benchmark in run.benchmarks:
         yield Text(benchmark.name, style="bold")
         if benchmark.valid:
-            yield Text(f"    {', '.join(_figures(benchmark, estimated=run.estimated))}")
+            yield Text(f"    {', '.join(_figures(benchmark, label=run.label))}")
+        yield from _net(run, benchmark)
         if benchmark.invalid is not None:
             yield Text(f"    invalid: {benchmark.invalid}", style="bold red")
+        if benchmark.noisy is not None:
+            yield Text(f"    noisy: {benchmark.noisy}", style="bold yellow")
+        for note in benchmark.notes:
+            yield Text(f"    note: {note}", style="dim")
         for reason, count in reasons_by_code(benchmark.trials):
             yield Text(f"    {count} invalid trial{'s' if count > 1 else ''}: {reason}", style="yellow")
 
 
-def _figures(benchmark: Benchmark, *, estimated: bool) -> Iterator[str]:
-    label = " (estimate)" if estimated else ""
+def _idle(run: Run) -> Iterator[Text]:
+    if run.idle_unknown is not None:
+        yield Text(f"warning: {run.idle_unknown}", style="yellow")
+    if run.idle is None:
+        return
+    yield Text(_idle_windows(run.idle))
+    if warning := idle_warning(run.idle):
+        yield Text(f"warning: {warning}", style="yellow")
+
+
+def _idle_windows(idle: Idle) -> str:
+    before, after = (format_quantity(power_w, "W") for power_w in (idle.total_before_w, idle.total_after_w))
+    state = f"; {idle.state}" if idle.state else ""
+    return f"idle power: {before} before, {after} after, in {format_quantity(idle.duration_s, 's')} each{state}"
+
+
+def _net(run: Run, benchmark: Benchmark) -> Iterator[Text]:
+    found = {metric: net_values(run, benchmark, metric) for metric in (benchmark.primary, Metric.J_PER_OUTPUT_TOKEN)}
+    shown = {metric: net for metric, net in found.items() if net is not None}
+    if refused := next((net.refused for net in shown.values() if net.refused), ""):
+        yield Text(f"    net of idle: not shown, because {refused}")
+    elif shown and run.idle is not None:
+        label = f" ({run.label})" if run.label else ""
+        values = ", ".join(f"{_mean(metric, net)}{label}" for metric, net in shown.items())
+        yield Text(f"    net of {format_quantity(run.idle.power_w, 'W')} idle: {values}")
+
+
+def _mean(metric: Metric, net: NetValues) -> str:
+    mean = fmean(net.values)
+    unsure = format_quantity(net.uncertainty, metric.unit, like=mean).partition(" ")[0]
+    return f"{format_quantity(mean, metric.unit)} (\N{PLUS-MINUS SIGN} {unsure})"
+
+
+def _figures(benchmark: Benchmark, *, label: str) -> Iterator[str]:
+    label = f" ({label})" if label else ""
     for metric in (benchmark.primary, Metric.J_PER_OUTPUT_TOKEN):
         if values := _values(benchmark, metric):
             yield f"{format_quantity(fmean(values), metric.unit)}{label}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from energygate.model import GateReport, MeterInfo, Metric, Outcome, Row, count_outcomes
+from energygate.model import GateReport, MeterInfo, Metric, Net, Outcome, Row, count_outcomes
 from energygate.units import format_change, format_p, format_quantity
 
 SIGNS: Final = {
@@ -54,8 +54,13 @@ def typical(value: float | None, row: Row) -> str:
     """A side's typical value with its unit; an estimate says so."""
     if value is None:
         return _ABSENT
-    estimate = " (estimate)" if row.estimated and not _is_limit_itself(value, row) else ""
-    return f"{format_quantity(value, row.metric.unit, like=row.base)}{estimate}"
+    label = "" if _is_limit_itself(value, row) else label_of(row)
+    return f"{format_quantity(value, row.metric.unit, like=row.base)}{label}"
+
+
+def label_of(row: Row) -> str:
+    """What stands beside a number that is no measurement, in brackets; empty where it is one."""
+    return f" ({row.label or 'estimate'})" if row.estimated else ""
 
 
 def _is_limit_itself(value: float, row: Row) -> bool:
@@ -171,7 +176,9 @@ def evidence(row: Row) -> str:
 
 
 def provenance(meters: Sequence[MeterInfo], *, quote: Callable[[str], str] = str) -> str:
-    """How the numbers came about: `measured by rapl (package-0, dram-0)`; an estimate is never called measured.
+    """How the numbers came about: `measured by rapl (package-0, dram-0)`.
+
+    An estimate is never called measured, and says how good it is.
 
     Parameters
     ----------
@@ -180,7 +187,32 @@ def provenance(meters: Sequence[MeterInfo], *, quote: Callable[[str], str] = str
     """
     verbs = {"estimate": "estimated by", "replay": "replayed by", "integrated": "integrated by"}
     named = [
-        f"{verbs.get(meter.kind, 'measured by')} {quote(meter.name)} ({quote(', '.join(meter.domains))})"
-        for meter in meters
+        f"{verbs.get(meter.kind, 'measured by')} {quote(meter.name)} ({quote(_counted(meter))})" for meter in meters
     ]
     return ", ".join(named) or "nothing measured"
+
+
+def _counted(meter: MeterInfo) -> str:
+    return meter.detail if meter.kind == "estimate" and meter.detail else ", ".join(meter.domains)
+
+
+def net(row: Row) -> str:
+    """The values without idle power, or why they are not shown; empty where idle power was not measured."""
+    found = row.net
+    if found is None:
+        return ""
+    if found.head is None or found.idle_w is None:
+        return f"net of idle: not shown, because {found.refused}"
+    return f"net of {format_quantity(found.idle_w, 'W')} idle: {_net_sides(found, row)}"
+
+
+def _net_sides(found: Net, row: Row) -> str:
+    like = found.head if found.base is None else found.base
+    shown = {
+        name: format_quantity(value, row.metric.unit, like=like)
+        for name, value in (("base", found.base), ("head", found.head), ("unsure", found.uncertainty))
+        if value is not None
+    }
+    base = f"{shown['base'].partition(' ')[0]} \N{RIGHTWARDS ARROW} " if "base" in shown else ""
+    unsure = f" (\N{PLUS-MINUS SIGN} {shown['unsure'].partition(' ')[0]})" if "unsure" in shown else ""
+    return f"{base}{shown['head']}{unsure}{label_of(row)}"

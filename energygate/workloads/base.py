@@ -39,8 +39,8 @@ class Workload(Protocol):
     @property
     def repeatable(self) -> bool: ...  # noqa: D102
     @property
-    def pids(self) -> tuple[int, ...]:
-        """Processes outside our tree that do the work (a server that was already running)."""
+    def pids(self) -> tuple[int, ...] | None:
+        """Processes outside our tree that do the work (a server that was already running); None if nobody named it."""
         ...
 
     def open(self) -> None:

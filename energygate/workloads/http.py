@@ -2,7 +2,7 @@
 
 No connection is kept alive: llama.cpp closes after an answer though it announces keep-alive, and a pooled
 connection then fails some requests. No deadline of httpx but the one for connecting: a slow model is no fault until
-`timeouts.request` is over. The only module that imports httpx.
+`timeouts.request` is over.
 """
 
 import asyncio

@@ -86,10 +86,12 @@ class InferenceWorkload:
         return {name: value for name, value in labels.items() if value is not None}
 
     @property
-    def pids(self) -> tuple[int, ...]:
-        """The server that was already running, if the suite names it."""
+    def pids(self) -> tuple[int, ...] | None:
+        """The server that was already running, None if nobody named it; one that this started is our child."""
         pid = self._suite.endpoint.pid
-        return () if pid is None else (pid,)
+        if pid is None:
+            return None if self._server is None else ()
+        return (pid,)
 
     @property
     def server_pid(self) -> int | None:

@@ -3,7 +3,8 @@ import json
 import pytest
 from rig.contract import CHECKS
 
-from energygate.meters.estimate import Estimate, EstimateConstants
+from energygate.meters.estimate import Estimate
+from energygate.meters.options import EstimateOptions
 from energygate.meters.powercap import Powercap
 from energygate.meters.replay import Replay
 
@@ -15,7 +16,7 @@ def make_rapl(powercap, host, clock):
 
 @pytest.fixture
 def make_estimate(clock):
-    return lambda: Estimate(EstimateConstants(), clock=clock)
+    return lambda: Estimate(EstimateOptions(), clock=clock)
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """The NVML meter in a process of its own, through the real bindings, against the look-alike."""
 
+import json
+import os
 import time
 
 import pytest
+from rig import lookalike
+from rig.contract import CHECKS
 
 pytestmark = pytest.mark.nvml
 
@@ -11,11 +15,30 @@ UUIDS = [f"GPU-{i:08x}-0000-0000-0000-{i:012x}" for i in range(2)]
 GPU_0 = f"gpu-0 ({H100}, {UUIDS[0]})"
 FAST = {"energy_period": 0.01, "power_w": 210.0}
 ANOTHER_METER = "or leave GPUs out with --energy-meters=rapl."
+UNKNOWN = "Without NVML the energy of GPUs is unknown."
+WITHOUT_1 = (
+    f"Or leave it out: name the others in energygate.yml, `nvml: {{gpus: [{UUIDS[0]}]}}`, or in CUDA_VISIBLE_DEVICES."
+)
+INTEGRATE = "`nvml: {integrate_power: true}` in energygate.yml sums up its power readings instead, labelled."
+P100 = {"name": "Tesla P100", "energy_ok": 0}
 
 
 @pytest.fixture
 def gpus(nvml_state):
     return nvml_state([FAST])
+
+
+@pytest.fixture(scope="module")
+def old_driver(nvml_library, tmp_path_factory):
+    """The folder of a library without the functions that an old driver lacks."""
+    folder = tmp_path_factory.mktemp("old-driver")
+    lookalike.build(folder, "OLD_DRIVER")
+    return folder
+
+
+def packed(**options):
+    """Options as one word."""
+    return json.dumps(options, separators=(",", ":"))
 
 
 def refused(what, *, by="MeterUnavailable"):
@@ -26,11 +49,12 @@ def invalid(text):
     return {"raised": "MeasurementInvalid", "text": text}
 
 
-def test_a_window_holds_the_energy_between_two_refreshes_just_after_its_ends(nvml_state, nvml_child):
-    gpus, child = nvml_state([{"energy_period": 0.1, "power_w": 210.0}]), nvml_child()
+@pytest.mark.parametrize("period_s", [0.02, 0.1])
+def test_a_window_holds_the_energy_between_two_refreshes_just_after_its_ends(nvml_state, nvml_child, period_s):
+    gpus, child = nvml_state([{"energy_period": period_s, "power_w": 210.0}]), nvml_child()
     [[name, part, interval_s, resolution_j, detail]] = child.ask("open")
     assert (name, part, resolution_j, detail) == ("gpu-0", "gpu", 0.001, f"{H100} {UUIDS[0]}")
-    assert interval_s == pytest.approx(0.1, rel=0.5)
+    assert interval_s == pytest.approx(period_s, rel=0.5)
     before_j = gpus.true_j(0)
     child.ask("begin")
     begun_j = gpus.true_j(0)
@@ -117,10 +141,16 @@ def test_more_power_than_the_limit_allows_is_implausible(nvml_state, nvml_child)
     assert "more than 450 W: it was set back or is broken" in answer["text"]
 
 
-@pytest.mark.parametrize("limit", [{"limit_ok": 0}, {"mig_ok": 0}])
-def test_what_a_gpu_does_not_support_is_an_answer(nvml_state, nvml_child, limit):
-    nvml_state([{**FAST, **limit}])
-    assert [name for name, *_ in nvml_child().ask("open")] == ["gpu-0"]
+@pytest.mark.parametrize(
+    "absent", [{"limit_ok": 0}, {"mig_ok": 0}, {"power_ok": 0}, {"state_ok": 0}, {"processes_ok": 0}]
+)
+def test_what_a_gpu_does_not_support_is_an_answer(nvml_state, nvml_child, absent):
+    nvml_state([{**FAST, **absent}])
+    child = nvml_child()
+    assert [name for name, *_ in child.ask("open")] == ["gpu-0"]
+    child.ask("begin")
+    found = child.ask("measured")
+    assert (found["energy_j"]["gpu-0"] > 0, found["fault"]) == (True, None)
 
 
 @pytest.mark.parametrize(
@@ -129,37 +159,374 @@ def test_what_a_gpu_does_not_support_is_an_answer(nvml_state, nvml_child, limit)
         (
             {"mig": 1},
             (
-                "gpu-1 ({}) is in MIG mode. NVML counts the energy of the board, not of a slice. Switch it off: `sudo "
-                "nvidia-smi -i 00000000:02:00.0 -mig 0`."
+                "gpu-1 ({}) is in MIG mode. NVML counts the energy of the board, not of a slice. Switch it off: "
+                "`sudo nvidia-smi -i 00000000:02:00.0 -mig 0`. If the whole board is yours alone: `nvml: {{shared: "
+                "allow}}` in energygate.yml. {leave_out}"
             ),
         ),
         (
             {"virt": 2},
-            "gpu-1 ({}) is a vGPU. The guest has no energy counter of its own. Use passthrough or bare metal.",
+            (
+                "gpu-1 ({}) is a vGPU. The guest has no energy counter of its own. Use passthrough or bare metal. "
+                "{leave_out}"
+            ),
         ),
         (
             {"energy_ok": 0},
             (
-                "gpu-1 ({}) has no energy counter. NVML counts energy from Volta on, and not on Tegra; without it GPU "
-                f"energy is unknown. Use such a GPU, {ANOTHER_METER}"
+                "gpu-1 ({}) has no energy counter. NVML counts energy from Volta on; without a counter GPU energy is "
+                "unknown. Use such a GPU. {integrate} {leave_out}"
+            ),
+        ),
+        (
+            {"energy_ok": 0, "power_ok": 0},
+            (
+                "gpu-1 ({}) has no energy counter and no power reading. NVML counts energy from Volta on; without a "
+                "counter GPU energy is unknown. Use such a GPU. {leave_out}"
             ),
         ),
         (
             {"power_w": 0.0},
             (
                 "The energy counter of gpu-1 ({}) changed 0 times in 3 s. A counter that stands still would show no "
-                f"energy whatever runs. Update the driver, {ANOTHER_METER}"
+                "energy whatever runs. Update the driver. {leave_out}"
             ),
         ),
         (
             {"energy_error": 15},
-            "NVML failed: GPU is lost. Without NVML the energy of GPUs is unknown. See `nvidia-smi`.",
+            (
+                "gpu-1 ({}) does not answer nvmlDeviceGetTotalEnergyConsumption: GPU is lost. Without NVML the "
+                "energy of GPUs is unknown. See `nvidia-smi`; a lost GPU comes back with a restart of the machine. "
+                "Or leave it out: name the others in energygate.yml, `nvml: {{gpus: [GPU-...]}}`, or in "
+                "CUDA_VISIBLE_DEVICES."
+            ),
         ),
     ],
 )
 def test_one_gpu_that_cannot_be_measured_refuses_the_meter(nvml_state, nvml_child, gpu, text):
     nvml_state([FAST, {**FAST, "name": "Tesla P100", **gpu}])
-    assert nvml_child().ask("open") == refused(text.format(f"Tesla P100, {UUIDS[1]}"))
+    child = nvml_child()
+    answer = text.format(f"Tesla P100, {UUIDS[1]}", leave_out=WITHOUT_1, integrate=INTEGRATE)
+    assert child.ask("open") == refused(answer)
+    child.ask(f"choose nvml {packed(gpus=[UUIDS[0]])}")
+    assert [name for name, *_ in child.ask("open")] == ["gpu-0"]
+
+
+@pytest.mark.parametrize("name", ["NVIDIA GB10", "Orin (nvgpu)", "NVIDIA Jetson AGX Thor"])
+def test_a_gpu_that_is_part_of_a_larger_chip_is_refused_by_name(nvml_state, nvml_child, name):
+    nvml_state([{"name": name, "energy_ok": 0, "power_ok": 0}])
+    assert nvml_child().ask("open") == refused(
+        f"gpu-0 ({name}, {UUIDS[0]}) has no energy counter and no power reading. Tegra, Jetson and GB10 are part of a "
+        "larger chip, and NVML counts no energy there. Measure on a discrete GPU, Volta or newer. Or leave GPUs out "
+        "with --energy-meters=rapl."
+    )
+
+
+def test_a_gpu_that_supports_nothing_at_all_is_refused_as_part_of_a_larger_chip(nvml_state, nvml_child):
+    nvml_state([{"error": 3}])
+    answer = nvml_child().ask("open")
+    assert answer["text"].startswith("gpu-0 (no name, no UUID) has no energy counter and no power reading. Tegra, ")
+
+
+def test_a_driver_too_old_for_the_counter_is_told_so(nvml_state, nvml_child, old_driver):
+    nvml_state([FAST], driver="384.66")
+    assert nvml_child(library=old_driver).ask("open") == refused(
+        f"{GPU_0} has no energy counter. The NVIDIA driver is too old to show one, and without it GPU energy is "
+        f"unknown. Update the driver. {INTEGRATE} Or leave GPUs out with --energy-meters=rapl."
+    )
+
+
+def test_two_gpus_of_which_one_is_chosen_keep_their_numbers(nvml_state, nvml_child):
+    nvml_state([{**FAST, "power_w": 100.0}, {**FAST, "power_w": 300.0}])
+    child = nvml_child()
+    child.ask(f"choose nvml {packed(gpus=[UUIDS[1]])}")
+    assert [(name, detail) for name, *_, detail in child.ask("open")] == [("gpu-1", f"{H100} {UUIDS[1]}")]
+    child.ask("begin")
+    found = child.ask("measured")
+    assert list(found["energy_j"]) == list(found["conditions"]) == ["gpu-1"]
+    assert found["conditions"]["gpu-1"]["power_mean_w"] == pytest.approx(300, rel=0.3)
+
+
+def test_the_gpus_that_the_workload_sees_are_measured(nvml_state, nvml_child):
+    nvml_state([FAST, FAST, FAST])
+    child = nvml_child()
+    child.ask(f"choose nvml {packed()} {packed(CUDA_VISIBLE_DEVICES='2,0')}")
+    assert [name for name, *_ in child.ask("open")] == ["gpu-0", "gpu-2"]
+
+
+def test_a_workload_that_sees_no_gpu_has_none_measured(gpus, nvml_child):
+    child = nvml_child()
+    child.ask(f"choose nvml {packed()} {packed(CUDA_VISIBLE_DEVICES='')}")
+    assert child.ask("open")["text"].startswith("CUDA_VISIBLE_DEVICES= shows the workload no GPU. ")
+
+
+def test_a_board_in_mig_mode_may_be_measured_if_it_is_ours_alone_and_compares_only_with_such(nvml_state, nvml_child):
+    nvml_state([{**FAST, "mig": 1}])
+    child = nvml_child()
+    assert child.ask("constants") == {}
+    child.ask(f"choose nvml {packed(shared='allow')}")
+    assert [name for name, *_ in child.ask("open")] == ["gpu-0"]
+    assert child.ask("constants") == {"shared": "allow"}
+
+
+def test_another_process_on_a_gpu_refuses_the_meter_and_is_listed(nvml_state, nvml_child):
+    nvml_state([FAST, {**FAST, "pids": [os.getpid()]}])
+    assert nvml_child().ask("open") == refused(
+        f"Another process is on gpu-1 ({H100}, {UUIDS[1]}): pid {os.getpid()} (1024 MiB). NVML counts the whole GPU, "
+        "so its energy would be counted as the workload's. End it. If it is the server that is measured, or may "
+        f"stay: `nvml: {{shared: allow}}` in energygate.yml. {WITHOUT_1}"
+    )
+
+
+def test_another_process_may_stay_and_is_recorded_if_sharing_is_allowed(nvml_state, nvml_child):
+    nvml_state([{**FAST, "pids": [os.getpid()]}])
+    child = nvml_child()
+    child.ask(f"choose nvml {packed(shared='allow')}")
+    child.ask("open")
+    child.ask("begin")
+    found = child.ask("measured")
+    assert (found["fault"], found["conditions"]["gpu-0"]["pids_foreign"]) == (None, [os.getpid()])
+
+
+def test_another_process_that_comes_makes_the_window_invalid(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    child.ask("begin")
+    gpus.set(0, pids=[os.getpid()])
+    found = child.ask("measured")
+    assert found["fault"] == (
+        f"foreign_gpu: A process of others came to {GPU_0}: pid {os.getpid()}. Its energy cannot be told from the "
+        "workload's."
+    )
+    assert found["energy_j"]["gpu-0"] > 0
+
+
+def test_what_the_workload_starts_is_not_foreign(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    gpus.set(0, pids=[child.ask("pid"), child.ask("start_child")])
+    child.ask("begin")
+    found = child.ask("measured")
+    assert (found["fault"], found["conditions"]["gpu-0"]["pids_foreign"]) == (None, [])
+
+
+def test_a_server_that_is_named_as_doing_the_work_is_not_foreign(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    child.ask(f"work_for {os.getpid()}")
+    gpus.set(0, pids=[os.getpid()])
+    child.ask("begin")
+    assert child.ask("measured")["fault"] is None
+
+
+def test_the_conditions_of_a_window_are_stored(nvml_state, nvml_child):
+    gpus, child = nvml_state([{**FAST, "sm_mhz": 1200, "temperature": 41}]), nvml_child()
+    child.ask("open")
+    child.ask("begin")
+    gpus.set(0, sm_mhz=1800, temperature=66, pstate=2, reasons=0x24)
+    found = child.ask("measured")
+    conditions = found["conditions"]["gpu-0"]
+    assert conditions.pop("power_mean_w") == pytest.approx(210, rel=0.3)
+    assert conditions == {
+        "sm_mhz": 1500,
+        "sm_mhz_max": 1980,
+        "temp_start_c": 41,
+        "temp_end_c": 66,
+        "reasons": ["sw_power_cap", "sw_thermal_slowdown"],
+        "power_limit_w": 700.0,
+        "pstate": 2,
+        "pids_foreign": [],
+    }
+    assert found["notes"] == [
+        f"{GPU_0} was held at its power limit (sw_power_cap).",
+        f"{GPU_0} was slowed down by its driver to stay cool (sw_thermal_slowdown).",
+    ]
+
+
+def test_a_gpu_that_its_hardware_slowed_down_makes_the_window_invalid(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    gpus.set(0, reasons=0x8)
+    child.ask("begin")
+    gpus.set(0, reasons=0)
+    assert child.ask("measured")["fault"] == (
+        f"throttled: {GPU_0} was slowed down by its hardware (hw_slowdown). See to its cooling and power supply."
+    )
+
+
+def test_a_slowdown_between_the_ends_of_a_window_is_seen(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    child.ask("begin")
+    gpus.set(0, reasons=0x40)
+    assert child.ask("glanced")
+    gpus.set(0, reasons=0)
+    assert child.ask("measured")["conditions"]["gpu-0"]["reasons"] == ["hw_thermal_slowdown"]
+
+
+def test_the_older_name_of_the_reasons_serves_an_old_driver(nvml_state, nvml_child, old_driver):
+    gpus, child = nvml_state([FAST]), nvml_child(library=old_driver)
+    child.ask(f"choose nvml-power {packed(integrate_power=True)}")
+    child.ask("open")
+    child.ask("begin")
+    gpus.set(0, reasons=0x4)
+    assert child.ask("measured")["conditions"]["gpu-0"]["reasons"] == ["sw_power_cap"]
+
+
+def test_conditions_that_cannot_be_read_any_more_make_the_window_invalid(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    child.ask("begin")
+    gpus.set(0, clock_error=999)
+    lost = invalid(f"read_error: {GPU_0} does not answer nvmlDeviceGetClockInfo: Unknown Error.")
+    assert child.ask("end") == lost
+    child.ask("begin")
+    gpus.set(0, clock_error=0)
+    assert child.ask("end") == lost
+    child.ask("begin")
+    assert child.ask("end")["gpu-0"] > 0
+
+
+def test_the_hardware_is_told_for_the_machines_fingerprint(nvml_state, nvml_child):
+    nvml_state([{**FAST, "ecc": 0}, {**FAST, "name": "NVIDIA L4", "limit_w": 72.0, "memory": 24 * 2.0**30}])
+    child = nvml_child()
+    child.ask("open")
+    hard, soft, notes = child.ask("hardware")
+    h100 = {"model": H100, "memory_gib": 80, "power_limit_w": 700, "ecc": False, "mig": False, "sm_mhz_max": 1980}
+    assert hard == {
+        "gpus": [h100, {**h100, "model": "NVIDIA L4", "memory_gib": 24, "power_limit_w": 72, "ecc": True}],
+        "gpu_driver": {"major": "570", "cuda": "12.8"},
+    }
+    assert soft == {"gpu_driver_version": "570.86.15", "gpu_persistence": [True, True], "gpu_uuids": UUIDS}
+    assert notes == []
+
+
+def test_what_an_old_driver_or_a_plain_gpu_does_not_know_of_the_hardware_is_null(nvml_state, nvml_child, old_driver):
+    nvml_state([{**FAST, "state_ok": 0, "limit_ok": 0, "mig_ok": 0}], driver="384.66")
+    child = nvml_child(library=old_driver)
+    child.ask(f"choose nvml-power {packed(integrate_power=True)}")
+    child.ask("open")
+    hard, soft, _notes = child.ask("hardware")
+    unknown = dict.fromkeys(["power_limit_w", "ecc", "sm_mhz_max"])
+    assert hard["gpus"] == [{"model": H100, "memory_gib": 80, "mig": False, **unknown}]
+    assert hard["gpu_driver"] == {"major": "384", "cuda": None}
+    assert soft["gpu_persistence"] == [None]
+
+
+def test_persistence_mode_that_is_off_is_noted_with_the_command(nvml_state, nvml_child):
+    nvml_state([{**FAST, "persistence": 0}])
+    child = nvml_child()
+    child.ask("open")
+    assert child.ask("hardware")[2] == [
+        (
+            "Persistence mode is off: the driver may unload between runs, and GPUs start slow and cold. `sudo "
+            "nvidia-smi -pm 1` switches it on."
+        )
+    ]
+
+
+def test_a_forked_process_is_refused_and_its_parent_goes_on(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    child.ask("begin")
+    forked = invalid(
+        "read_error: This process was forked after NVML was opened, and a session of NVML does not outlive a fork: the "
+        "energy of GPUs is unknown. Measure in the process that opened the meter."
+    )
+    assert child.ask("fork end") == forked
+    assert child.ask("fork close") is None
+    assert child.ask("end")["gpu-0"] > 0
+
+
+def test_a_forked_process_can_open_the_meter_anew(gpus, nvml_child):
+    child = nvml_child()
+    child.ask("open")
+    assert [name for name, *_ in child.ask("fork open")] == ["gpu-0"]
+
+
+def test_gpus_without_a_counter_are_measured_by_power_beside_those_with_one(nvml_state, nvml_child):
+    nvml_state([FAST, {**P100, "power_w": 150.0}])
+    child = nvml_child()
+    child.ask(f"choose nvml {packed(integrate_power=True)}")
+    energy_j, kinds, *notes = child.ask("energy nvml")
+    assert list(energy_j) == ["gpu-0", "gpu-1"]
+    assert kinds == {"nvml": "counter", "nvml-power": "integrated"}
+    assert notes == [
+        f"nvml-power: gpu-1 (Tesla P100, {UUIDS[1]}) has no energy counter: its energy is integrated power."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "kinds"),
+    [([FAST], {"nvml": "counter"}), ([P100], {"nvml-power": "integrated"})],
+)
+def test_a_meter_without_gpus_of_its_kind_is_left_out(nvml_state, nvml_child, gpus, kinds):
+    nvml_state(gpus)
+    child = nvml_child()
+    child.ask(f"choose nvml {packed(integrate_power=True)}")
+    assert child.ask("energy nvml")[1] == kinds
+    assert child.ask("energy auto")[1] == kinds
+
+
+def test_power_is_never_summed_up_unasked(nvml_state, nvml_child):
+    nvml_state([P100])
+    child = nvml_child()
+    assert child.ask("energy nvml")["text"].startswith(f"gpu-0 (Tesla P100, {UUIDS[0]}) has no energy counter. ")
+    assert child.ask("energy nvml-power")["text"].startswith("--energy-meters names 'nvml-power'.")
+
+
+def test_integrated_power_is_the_area_under_the_readings(nvml_state, nvml_child):
+    gpus, child = nvml_state([{**P100, "power_w": 100.0}]), nvml_child()
+    child.ask(f"choose nvml-power {packed(integrate_power=True)}")
+    assert [name for name, *_ in child.ask("open")] == ["gpu-0"]
+    assert child.ask("shortest") == [30.0]
+    before_j = gpus.true_j(0)
+    child.ask("begin")
+    begun_j = gpus.true_j(0)
+    child.ask("spend 0.3")
+    gpus.run_at(0, 300.0)
+    child.ask("spend 0.3")
+    ending_j = gpus.true_j(0)
+    energy_j = child.ask("end")["gpu-0"]
+    step_j = 200.0 * 0.5  # the step of power lies somewhere between two readings, which are 0.5 s apart at most
+    assert ending_j - begun_j - step_j <= energy_j <= gpus.true_j(0) - before_j + step_j
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"power_error": 999}, "read_error: {} does not answer nvmlDeviceGetPowerUsage: Unknown Error."),
+        ({"power_ok": 0}, "read_error: {} does not show its power any more. Its energy is unknown."),
+    ],
+)
+def test_power_that_cannot_be_read_any_more_makes_the_window_invalid(nvml_state, nvml_child, change, text):
+    gpus, child = nvml_state([P100]), nvml_child()
+    child.ask(f"choose nvml-power {packed(integrate_power=True)}")
+    child.ask("open")
+    child.ask("begin")
+    gpus.set(0, **change)
+    assert child.ask("end") == invalid(text.format(f"gpu-0 (Tesla P100, {UUIDS[0]})"))
+
+
+def test_power_is_read_only_while_a_window_is_open(nvml_state, nvml_child):
+    nvml_state([P100])
+    child = nvml_child()
+    child.ask(f"choose nvml-power {packed(integrate_power=True)}")
+    child.ask("open")
+    for _ in range(2):
+        child.ask("begin")
+        child.ask("end")
+        child.ask("spend 0.6")  # longer than the longest gap between two readings of a window
+    child.ask("begin")
+    assert child.ask("threads") == ["energygate-nvml-power"]
+    child.ask("end")
+    assert child.ask("no_threads")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_integrated_power_keeps_the_contract_of_meters(nvml_state, nvml_child, check):
+    nvml_state([P100, {**P100, "power_w": 150.0}])
+    assert nvml_child().ask(f"check {check} nvml-power") == "kept"
 
 
 def test_a_machine_without_a_gpu_is_told_so(nvml_state, nvml_child):
@@ -185,12 +552,38 @@ def test_a_library_that_cannot_be_loaded_is_told_so(tmp_path, nvml_child):
     )
 
 
-def test_another_failure_to_start_is_told_in_the_words_of_the_driver(nvml_state, nvml_child):
-    nvml_state([FAST], init_error=18)
-    assert nvml_child().ask("open") == refused(
-        "NVML does not start: RM has detected an NVML/RM version mismatch. Without NVML the energy of GPUs is unknown. "
-        "See `nvidia-smi`."
-    )
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (
+            18,
+            (
+                "The NVIDIA driver that is loaded is not the one that is installed: its library and its kernel "
+                f"module differ in version. {UNKNOWN} Reboot, or reload the module: `sudo rmmod nvidia_uvm nvidia_drm "
+                "nvidia_modeset nvidia; sudo modprobe nvidia`. A container must be started anew after an update of "
+                "the driver."
+            ),
+        ),
+        (
+            13,
+            (
+                "The NVIDIA driver is too old: its library does not know how to start NVML. "
+                f"{UNKNOWN} Update the driver; `nvidia-smi` shows its version."
+            ),
+        ),
+        (
+            4,
+            (
+                f"NVML does not start: this user may not use the NVIDIA devices. {UNKNOWN} Give the runner's user "
+                "access to /dev/nvidia*, and see `nvidia-smi`."
+            ),
+        ),
+        (17, f"NVML does not start: The operating system has blocked the request. {UNKNOWN} See `nvidia-smi`."),
+    ],
+)
+def test_why_nvml_does_not_start_is_told(nvml_state, nvml_child, code, text):
+    nvml_state([FAST], init_error=code)
+    assert nvml_child().ask("open") == refused(text)
 
 
 def test_auto_takes_both_counters_where_both_open(gpus, powercap, nvml_child):

@@ -143,6 +143,13 @@ def _collector_looks_at_little():
 
 
 @pytest.fixture
+def live_powercap(live_powercap, project):
+    """Live counters, and a configuration by which nothing that runs beside the tests is noise."""
+    project.write("energygate.yml", "version: 1\nnoise: {foreign: 100%, pressure: 100%, steal: 100%}\n")
+    return live_powercap
+
+
+@pytest.fixture
 def project(pytester, monkeypatch, stored_sessions):
     wanted = environment()
     for name in os.environ.keys() - wanted.keys():

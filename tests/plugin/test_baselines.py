@@ -92,7 +92,7 @@ def test_another_kind_of_meter_is_not_compared_with(project):
     result = project.energy()
     assert result.ret == 0
     assert project.section(result)[3] == (
-        "              it was recorded on a different machine or set-up (meters.replay.domains: ['package-0'] "
-        "\N{RIGHTWARDS ARROW} ['package-1']). Record it on this one."
+        "              it was recorded on a different machine or set-up (meters.replay.domains: package-0 "
+        "\N{RIGHTWARDS ARROW} package-1). Record it on this one."
     )
     assert project.verdict(result) == "energy: INCONCLUSIVE, 2 benchmarks: 2 incomparable"

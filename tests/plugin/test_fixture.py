@@ -103,13 +103,64 @@ def test_the_gate_shows_the_failed_test_as_invalid_and_the_others_as_they_are(pr
     assert project.verdict(result) == "energy: FAILED, 1 of 2 benchmarks invalid"
 
 
-def test_an_expected_failure_is_no_failure_of_the_benchmark(project):
+def test_an_expected_failure_does_not_count_as_measured(project):
     project.write(
         "test_bench.py",
         "import pytest\n@pytest.mark.xfail\ndef test_encode(energy):\n    energy(int)\n    assert 1 == 2\n",
     )
     project.energy("--energy-save=run.json").assert_outcomes(xfailed=1)
+    assert benchmark(project)["invalid"] == (
+        "the test failed as expected (AssertionError), so what it measured does not count. Measure what works."
+    )
+
+
+def test_a_test_that_passes_although_a_failure_was_expected_counts(project):
+    project.write("test_bench.py", "import pytest\n@pytest.mark.xfail\ndef test_encode(energy):\n    energy(int)\n")
+    project.energy("--energy-save=run.json").assert_outcomes(xpassed=1)
     assert benchmark(project)["invalid"] is None
+
+
+def test_a_test_that_is_skipped_after_it_measured_does_not_count_as_measured(project):
+    project.one_test("energy(int)\npytest.skip('no model')")
+    project.energy("--energy-save=run.json").assert_outcomes(skipped=1)
+    assert benchmark(project)["invalid"] == (
+        "the test was skipped, so what it measured does not count. Skip it before it measures."
+    )
+
+
+@pytest.mark.parametrize("order", ["server, energy", "energy, server"])
+def test_a_test_whose_teardown_fails_does_not_count_as_measured(project, order):
+    project.write(
+        "test_bench.py",
+        "import pytest\n@pytest.fixture\ndef server():\n    yield\n    raise OSError('it was dead')\n"
+        f"def test_encode({order}):\n    energy(int)\n",
+    )
+    project.energy("--energy-save=run.json").assert_outcomes(passed=1, errors=1)
+    assert benchmark(project)["invalid"] == (
+        "the test's teardown failed (OSError), so what it measured does not count. Mend the test."
+    )
+
+
+def test_what_was_measured_while_the_test_was_set_up_does_not_count_if_that_fails(project):
+    project.write(
+        "test_bench.py",
+        "import pytest\n@pytest.fixture\ndef warm(energy):\n    energy(int)\n    raise OSError('no server')\n"
+        "def test_encode(warm):\n    pass\n",
+    )
+    project.energy("--energy-save=run.json").assert_outcomes(errors=1)
+    assert benchmark(project)["invalid"] == (
+        "the test's setup failed (OSError), so what it measured does not count. Mend the test."
+    )
+
+
+def test_a_failure_of_one_test_says_nothing_of_the_next(project):
+    project.write(
+        "test_bench.py",
+        "import pytest\ndef test_encode(energy):\n    energy(int)\n    assert 1 == 2\n"
+        "def test_decode(energy):\n    energy(int)\n",
+    )
+    project.energy("--energy-save=run.json").assert_outcomes(passed=1, failed=1)
+    assert [each["invalid"] is None for each in project.json("run.json")["benchmarks"]] == [False, True]
 
 
 def test_a_skipped_test_measures_nothing_and_is_missing_if_it_was_stored(project):

@@ -3,6 +3,7 @@
 import pytest
 
 QUICK = ("--energy-warmup=0", "--energy-min-time=0.1")
+ESTIMATE = "cpu-estimate: 5.00 W per busy core, 0 W base; not calibrated, so its error is unknown"
 ONE_WINDOW = "import time\nfor trial in energy.trials():\n    with trial:\n        time.sleep(0.12)"
 
 
@@ -74,7 +75,7 @@ def test_without_any_counter_numbers_are_estimates_that_decide_nothing_and_the_f
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["energy: estimate: NO HARDWARE COUNTER can be used here, *"])
     lines = no_counter.section(result)
-    assert lines[0].startswith("estimated by estimate (cpu-estimate) on ")
+    assert lines[0].startswith(f"estimated by estimate ({ESTIMATE}) on ")
     assert "(estimate)" in lines[2]
     assert lines[3].strip() == (
         "the readings are an estimate by model (estimate), not a measurement, and may not decide. "
@@ -108,7 +109,8 @@ def test_estimates_are_not_recorded_unless_they_are_allowed(no_counter):
             "watts",
             (
                 "--energy-meters names 'watts'. There is no such meter to be had alone or beside others. "
-                "Allowed: auto, rapl, nvml, estimate, replay:FILE; auto and replay:FILE stand alone."
+                "Allowed: auto, rapl, nvml, pyrapl, prometheus, codecarbon, estimate, replay:FILE; auto and "
+                "replay:FILE stand alone."
             ),
         ),
         (

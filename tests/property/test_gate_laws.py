@@ -205,5 +205,19 @@ def test_an_estimate_that_may_not_decide_is_always_invalid(head, window, policy)
     assert [row.outcome for row in allowed] == [row.outcome for row in decide(compared, policy)]
 
 
+@law(trials(FIELD_J), windows(FIELD_J), st.sampled_from([Policy(), LIMITED]))
+def test_noise_is_never_a_verdict(head, window, policy):
+    sessions = [measured(session) for session in window]
+    noisy = a_benchmark(trials=some_trials(head), noisy="others were busy.")
+    for row, quiet in zip(
+        sorted(decided([noisy], sessions, policy), key=lambda row: row.how),
+        sorted(decided([measured(head)], sessions, policy), key=lambda row: row.how),
+        strict=True,
+    ):
+        assert row.outcome in {Outcome.INCONCLUSIVE, Outcome.SUSPECT}
+        assert "others were busy." in (row.reason, *row.notes)
+        assert numbers(row) == numbers(quiet)
+
+
 def test_every_outcome_that_a_comparison_can_have_has_a_rank_or_may_fail():
     assert set(RANK) | set(FAILABLE) == set(Outcome)

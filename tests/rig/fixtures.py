@@ -1,6 +1,6 @@
 """Fixtures of the simulated hardware, for every test.
 
-`powercap`, `live_powercap` and `nvml` are factories; what they made is taken down after the test.
+`powercap`, `live_powercap`, `fuse_powercap` and `nvml` are factories; what they made is taken down after the test.
 """
 
 import json
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from rig import lookalike
+from rig import adapters, lookalike, mount, namespace
 from rig.lookalike import LookAlike
 from rig.machine import Machine
 from rig.plain import FakeClock, PlainTree
@@ -38,7 +38,14 @@ def host(tmp_path):
 def make_host(folder, *, vendor="GenuineIntel", flags="fpu msr", marks=(), sysfs=None):
     cpuinfo = folder / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n")
-    return Host(cpuinfo=cpuinfo, sysfs=sysfs or folder / "own-sysfs", container_marks=marks, user="runner")
+    return Host(
+        cpuinfo=cpuinfo,
+        sysfs=sysfs or folder / "own-sysfs",
+        mountinfo=folder / "mountinfo",
+        msr=folder / "msr",
+        container_marks=marks,
+        user="runner",
+    )
 
 
 @pytest.fixture
@@ -58,13 +65,20 @@ def rapl(host, clock):
     """Open the meter on a tree of plain files: `rapl(tree)`."""
     with ExitStack() as meters:
 
-        def make(tree, *, host=host):
-            meter = Powercap(tree.root, host=host, clock=clock, sleep=tree.pass_time)
+        def make(tree, *, host=host, options=None):
+            meter = Powercap(tree.root, options=options, host=host, clock=clock, sleep=tree.pass_time)
             meters.callback(meter.close)
             meter.open()
             return meter
 
         yield make
+
+
+def skip(reason, *, unless):
+    """Leave the test out, unless the environment says that this machine has what it needs."""
+    if os.environ.get(unless) == "1":
+        pytest.fail(f"{unless}=1, but {reason}")
+    pytest.skip(reason)
 
 
 class LiveTree:
@@ -75,10 +89,17 @@ class LiveTree:
         self._writer = writer
 
     def command(self, line):
-        """Tell the machine: `power intel-rapl:0 120`; it has acted when this returns."""
+        """Tell the machine: `power intel-rapl:0 120`; the files show it when this returns."""
+        assert self._ask(line) == "done\n"
+
+    def truth(self):
+        """Joules used until now: `{"at_s":, "busy_s":, "used_j": {"intel-rapl:0":}}`."""
+        return json.loads(self._ask("truth"))
+
+    def _ask(self, line):
         self._writer.stdin.write(f"{line}\n")
         self._writer.stdin.flush()
-        assert self._writer.stdout.readline() == "done\n"
+        return self._writer.stdout.readline()
 
 
 @pytest.fixture
@@ -100,14 +121,31 @@ def live_powercap():
         yield start
 
 
+@pytest.fixture
+def fuse_powercap():
+    """Mount a tree: `fuse_powercap("server2", "--mode=0444")`, with the options of fuse.py."""
+    if missing := mount.missing():
+        reason = f"no {missing}: this would have shown how counters are read that advance on their own"
+        skip(reason, unless="ENERGYGATE_REQUIRE_FUSE")
+    with ExitStack() as trees:
+        yield lambda layout, *options: trees.enter_context(mount.mounted(layout, *options))
+
+
+@pytest.fixture
+def at_real_paths():
+    """Words that run a command where /sys shows a tree: `at_real_paths(tree.root, "cat", "/sys/...", sockets=2)`."""
+    if missing := namespace.missing():
+        reason = f"no {missing}: this would have shown what a library reads that has its paths below /sys written in"
+        skip(reason, unless="ENERGYGATE_REQUIRE_NAMESPACE")
+    return namespace.command
+
+
 @pytest.fixture(scope="session")
 def nvml_library(tmp_path_factory):
     """The folder of the built look-alike."""
     if missing := lookalike.missing():
         reason = f"no {missing}: this would have shown that the NVML meter reads GPUs through the real bindings"
-        if os.environ.get("ENERGYGATE_REQUIRE_NVML") == "1":
-            pytest.fail(f"ENERGYGATE_REQUIRE_NVML=1, but {reason}")
-        pytest.skip(reason)
+        skip(reason, unless="ENERGYGATE_REQUIRE_NVML")
     folder = tmp_path_factory.mktemp("nvml")
     lookalike.build(folder)
     return folder
@@ -154,5 +192,22 @@ def nvml_child(tmp_path, nvml_library, host):
             )
             stack.callback(process.stdin.close)
             return NvmlChild(process)
+
+        yield start
+
+
+@pytest.fixture
+def adapter_child(tmp_path, host):
+    """Start a process of adapter_child.py: `adapter_child("codecarbon")`; `wrap` puts words before its own."""
+    if missing := adapters.missing():
+        reason = f"no {missing}: this would have shown that pyRAPL and CodeCarbon are used right"
+        skip(reason, unless="ENERGYGATE_REQUIRE_ADAPTERS")
+    (cwd := tmp_path / "cwd").mkdir()
+    with ExitStack() as stack:
+
+        def start(meter, *options, wrap=lambda *words: words, sysfs="/sys", host=host, **env):
+            child = [str(HERE / "adapter_child.py"), meter, str(sysfs), str(host.cpuinfo), *options]
+            words = wrap(str(adapters.PYTHON), "-W", "error", *child)
+            return stack.enter_context(adapters.started(words, cwd=cwd, env=env))
 
         yield start

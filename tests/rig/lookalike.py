@@ -17,13 +17,15 @@ from pathlib import Path
 SOURCE = Path(__file__).with_name("lookalike.c")
 MAGIC = 0x4E564D4C
 MAX_GPUS = 16
+MAX_PROCESSES = 4
 
 
 class Gpu(ctypes.Structure):
     """As in lookalike.c.
 
     `energy_period` 0 is a continuous counter; `virt` 2 is a vGPU; `error` is an NVML code that every call answers;
-    `energy_error` one for the counter alone; from `lost_at` (monotonic seconds) on the GPU is lost.
+    `energy_error`, `power_error` and `clock_error` are codes of one call; from `lost_at` (monotonic seconds) on the GPU
+    is lost. `pids` are compute processes; `reasons` is why clocks are lower, as NVML's mask.
     """
 
     _fields_ = (
@@ -32,12 +34,21 @@ class Gpu(ctypes.Structure):
         ("bus", ctypes.c_char * 32),
         *(
             (name, ctypes.c_double)
-            for name in ["base_mj", "base_s", "power_w", "past_w", "past_s", "energy_period", "limit_w", "lost_at"]
+            for name in [
+                *["base_mj", "base_s", "power_w", "past_w", "past_s", "energy_period", "limit_w", "lost_at"],
+                *["power_period", "power_scale", "memory", "memory_used"],
+            ]
         ),
+        ("reasons", ctypes.c_uint64),
         *(
             (name, ctypes.c_int32)
-            for name in ["energy_ok", "limit_ok", "mig_ok", "mig", "virt", "error", "energy_error"]
+            for name in [
+                *["energy_ok", "limit_ok", "mig_ok", "mig", "virt", "error", "energy_error"],
+                *["power_ok", "state_ok", "processes_ok", "power_error", "clock_error"],
+                *["sm_mhz", "sm_mhz_max", "temperature", "pstate", "persistence", "ecc"],
+            ]
         ),
+        ("pids", ctypes.c_int32 * MAX_PROCESSES),
     )
 
 
@@ -47,6 +58,8 @@ class State(ctypes.Structure):
         ("sequence", ctypes.c_uint32),
         ("gpus", ctypes.c_uint32),
         ("init_error", ctypes.c_int32),
+        ("cuda", ctypes.c_int32),
+        ("driver", ctypes.c_char * 80),
         ("gpu", Gpu * MAX_GPUS),
     )
 
@@ -54,12 +67,15 @@ class State(ctypes.Structure):
 class LookAlike:
     """The GPUs of one state file: `LookAlike(path, [{"energy_period": 0.1}, {"energy_ok": 0}])`."""
 
-    def __init__(self, path: Path, gpus: list[dict], *, init_error: int = 0) -> None:
+    def __init__(
+        self, path: Path, gpus: list[dict], *, init_error: int = 0, driver: str = "570.86.15", cuda: int = 12080
+    ) -> None:
         self.path = path
         path.write_bytes(bytes(ctypes.sizeof(State)))
         with path.open("r+b") as file:
             self._state = State.from_buffer(mmap.mmap(file.fileno(), ctypes.sizeof(State)))
         self._state.gpus, self._state.init_error = len(gpus), init_error
+        self._state.driver, self._state.cuda = driver.encode(), cuda
         for i, wanted in enumerate(gpus):
             self._set_fields(i, **{**_usual(i), **wanted})
         self._state.magic = MAGIC
@@ -87,7 +103,7 @@ class LookAlike:
 
     def _set_fields(self, i: int, **fields) -> None:
         for name, value in fields.items():
-            setattr(self._state.gpu[i], name, value.encode() if isinstance(value, str) else value)
+            setattr(self._state.gpu[i], name, _as_c(value))
 
     @contextmanager
     def _writing(self):
@@ -106,10 +122,26 @@ def _usual(i: int) -> dict:
         "power_w": 60.0,
         "past_w": 60.0,
         "limit_w": 700.0,
-        "energy_ok": 1,
-        "limit_ok": 1,
-        "mig_ok": 1,
+        "memory": 80 * 2.0**30,
+        "memory_used": 2.0**30,
+        "power_scale": 1.0,
+        "sm_mhz": 1755,
+        "sm_mhz_max": 1980,
+        "temperature": 40,
+        "persistence": 1,
+        "ecc": 1,
+        **dict.fromkeys(["energy_ok", "limit_ok", "mig_ok", "power_ok", "state_ok", "processes_ok"], 1),
     }
+
+
+def _as_c(value):
+    match value:
+        case str():
+            return value.encode()
+        case list():
+            return (ctypes.c_int32 * MAX_PROCESSES)(*value)
+        case _:
+            return value
 
 
 def missing() -> str:
@@ -125,11 +157,12 @@ def header_folder() -> Path | None:
     return next((header.parent for root in roots for header in Path(root).rglob("nvml.h")), None)
 
 
-def build(folder: Path) -> None:
-    """Compile `folder`/libnvidia-ml.so.1."""
+def build(folder: Path, *definitions: str) -> None:
+    """Compile `folder`/libnvidia-ml.so.1; `OLD_DRIVER` is one without the functions of newer drivers."""
     library = folder / "libnvidia-ml.so.1"
     flags = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", f"-Wl,-soname,{library.name}"]
-    subprocess.run(["gcc", *flags, f"-I{header_folder()}", "-o", library, SOURCE, "-lm"], check=True)
+    defined = [f"-D{name}" for name in definitions]
+    subprocess.run(["gcc", *flags, *defined, f"-I{header_folder()}", "-o", library, SOURCE, "-lm"], check=True)
 
 
 def environment(folder: Path, state: Path) -> dict[str, str]:

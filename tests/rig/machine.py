@@ -1,66 +1,43 @@
-"""A machine with RAPL counters whose true energy is known.
+"""A machine with RAPL counters whose true energy is known: the zones of one layout, on one clock.
 
-What a reader sees is quantised and wrapped as the kernel does it: the hardware counts to 2**bits in units of `unit_nj`
-nanojoules, refreshed every `period_s`; `energy_uj` is count * unit_nj // 1000 and `max_energy_range_uj` is
-(2**bits - 1) * unit_nj // 1000.
+It takes commands, one a line; ZONE is the last part of a zone's path, such as intel-rapl:0, or `all`:
+
+    power ZONE WATTS [CORE_WATTS]   constant power, and more for each busy core
+    add ZONE JOULES                 use that much energy at once
+    wrap_in ZONE SECONDS            the next wrap-around comes in that time, if no core is busy
+    set ZONE UJ                     put the counter at this value; a lower one looks like a reset
+    bits ZONE N                     narrow the counter: 24 bits of 61 uJ wrap every 1024 J
+    freeze ZONE 0|1                 the counter stands still, the truth goes on
+    error ZONE EIO|none             reading energy_uj fails; range_error: the same for max_energy_range_uj
+    period ZONE SECONDS             how often the counter is refreshed; 0: each reading is exact
+    mode ZONE OCTAL                 who may read energy_uj
+
+`wrap_in`, `set`, `bits` make the counter jump, so they belong between windows; none of them changes the truth.
 """
 
+import errno
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-POWERCAP = "devices/virtual/powercap"
-INTEL = f"{POWERCAP}/intel-rapl"
-MMIO = f"{POWERCAP}/intel-rapl-mmio"
-DRAM_UNIT_NJ = 15300  # range 65 712 999 613 uJ
-AMD_UNIT_NJ = 15258  # range 65 532 610 987 uJ
-
-
-@dataclass(kw_only=True)
-class Zone:
-    """One counter, at constant power. `mirrors` is the path of the zone whose counter it repeats."""
-
-    path: str
-    name: str
-    power_w: float
-    unit_nj: int = 61035
-    bits: int = 32
-    period_s: float = 0.000976
-    offset_j: float = 1000.0
-    since_s: float = 0.0
-    mirrors: str | None = None
-
-    @property
-    def range_uj(self) -> int:
-        return (2**self.bits - 1) * self.unit_nj // 1000
-
-    @property
-    def modulus_j(self) -> float:
-        return 2**self.bits * self.unit_nj / 1e9
-
-    def true_j(self, at_s: float) -> float:
-        return self.offset_j + self.power_w * (at_s - self.since_s)
-
-    def raw_uj(self, at_s: float) -> int:
-        """What `energy_uj` shows: the energy at the last refresh, in units."""
-        refreshed_s = at_s - at_s % self.period_s if self.period_s else at_s
-        count = int(self.true_j(max(refreshed_s, self.since_s)) * 1e9 / self.unit_nj)
-        return count % 2**self.bits * self.unit_nj // 1000
-
-    def run_at(self, power_w: float, at_s: float) -> None:
-        self.offset_j, self.since_s, self.power_w = self.true_j(at_s), at_s, power_w
-
-    def wrap_in(self, seconds: float, at_s: float) -> None:
-        """Put the counter where it wraps in that time at the present power."""
-        self.offset_j, self.since_s = self.modulus_j - self.power_w * seconds, at_s
+from rig.busy import busy_cores
+from rig.layouts import LAYOUTS
+from rig.zone import Zone
 
 
 class Machine:
-    """The zones of one layout, on one clock."""
+    """Zones and their truth."""
 
-    def __init__(self, layout: str, *, clock: Callable[[], float] = time.monotonic, period_s: float = 0.000976) -> None:
+    def __init__(
+        self,
+        layout: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        period_s: float = 0.000976,
+        busy: Callable[[], float] | None = None,
+    ) -> None:
         self.zones = LAYOUTS[layout]()
         self.clock = clock
+        self._busy = busy or busy_cores()
         for i, zone in enumerate(self.zones):
             zone.offset_j += 137.0 * i  # separate counters stand at separate values
             zone.since_s = clock()
@@ -68,7 +45,20 @@ class Machine:
         self._by_path = {zone.path: zone for zone in self.zones}
 
     def raw_uj(self, zone: Zone) -> int:
-        return self.source(zone).raw_uj(self.clock())
+        source = self.source(zone)
+        return source.raw_uj(self.clock(), self._busy_s(source))
+
+    def range_uj(self, zone: Zone) -> int:
+        return self.source(zone).range_uj
+
+    def truth(self) -> dict:
+        """Joules used by each zone until the moment `at_s`: `{"at_s":, "busy_s":, "used_j": {"intel-rapl:0":}}`."""
+        busy_s, at_s = self._busy(), self.clock()
+        return {
+            "at_s": at_s,
+            "busy_s": busy_s,
+            "used_j": {zone.key: self.source(zone).true_j(at_s, busy_s) for zone in self.zones},
+        }
 
     def source(self, zone: Zone) -> Zone:
         """The zone whose counter it shows: itself, unless it mirrors another."""
@@ -76,41 +66,71 @@ class Machine:
 
     def zone(self, key: str) -> Zone:
         """By the last part of its path: `intel-rapl:0`."""
-        return next(zone for zone in self.zones if zone.path.rpartition("/")[2] == key)
+        return next(zone for zone in self.zones if zone.key == key)
+
+    def obey(self, line: str) -> None:
+        """Carry out one command. Raises ValueError where it cannot."""
+        word, key, *values = line.split()
+        zones = self.zones if key == "all" else [zone for zone in self.zones if zone.key == key]
+        if word not in _COMMANDS or not zones:
+            raise ValueError(f"unknown command {line!r}")
+        for zone in zones:
+            _COMMANDS[word](self, zone, *values)
+
+    def _busy_s(self, zone: Zone) -> float:
+        return self._busy() if zone.core_w else 0.0
+
+    def _now(self, zone: Zone) -> tuple[float, float]:
+        return self.clock(), self._busy_s(zone)
+
+    def _power(self, zone: Zone, power_w: str, core_w: str = "0") -> None:
+        # Work costs from now on: where it cost nothing until now, no core second was counted.
+        zone.run_at(float(power_w), self.clock(), core_w=float(core_w), busy_s=self._busy())
+
+    def _add(self, zone: Zone, energy_j: str) -> None:
+        zone.add(float(energy_j))
+
+    def _wrap_in(self, zone: Zone, seconds: str) -> None:
+        zone.wrap_in(float(seconds), *self._now(zone))
+
+    def _set(self, zone: Zone, energy_uj: str) -> None:
+        zone.put(int(energy_uj), *self._now(zone))
+
+    def _bits(self, zone: Zone, bits: str) -> None:
+        zone.bits = int(bits)
+
+    def _freeze(self, zone: Zone, on: str) -> None:
+        if int(on):
+            zone.freeze(*self._now(zone))
+        else:
+            zone.thaw()
+
+    def _error(self, zone: Zone, name: str) -> None:
+        zone.error = _errno(name)
+
+    def _range_error(self, zone: Zone, name: str) -> None:
+        zone.range_error = _errno(name)
+
+    def _period(self, zone: Zone, seconds: str) -> None:
+        zone.period_s = float(seconds)
+
+    def _mode(self, zone: Zone, octal: str) -> None:
+        zone.mode = int(octal, 8)
 
 
-def _top(i: int, power_w: float, name: str | None = None, **more) -> Zone:
-    return Zone(path=f"{INTEL}/intel-rapl:{i:x}", name=name or f"package-{i}", power_w=power_w, **more)
+def _errno(name: str) -> int:
+    return 0 if name == "none" else next(code for code, known in errno.errorcode.items() if known == name)
 
 
-def _sub(i: int, k: int, name: str, power_w: float, **more) -> Zone:
-    return Zone(path=f"{INTEL}/intel-rapl:{i:x}/intel-rapl:{i:x}:{k:x}", name=name, power_w=power_w, **more)
-
-
-def _dram(i: int, power_w: float, k: int = 0) -> Zone:
-    return _sub(i, k, "dram", power_w, unit_nj=DRAM_UNIT_NJ)
-
-
-def _client() -> list[Zone]:
-    twin = Zone(path=f"{MMIO}/intel-rapl-mmio:0", name="package-0", power_w=50, mirrors=f"{INTEL}/intel-rapl:0")
-    return [_top(0, 50), _sub(0, 0, "core", 30), _sub(0, 1, "uncore", 8), _top(1, 70, "psys"), twin]
-
-
-def _amd_dies() -> list[Zone]:
-    first = _top(0, 68, "package-0-die-0", unit_nj=AMD_UNIT_NJ)
-    return [first, _top(1, 68, "package-0-die-1", unit_nj=AMD_UNIT_NJ, mirrors=first.path)]
-
-
-LAYOUTS: dict[str, Callable[[], list[Zone]]] = {
-    "one": lambda: [_top(0, 50)],
-    "client": _client,
-    "clientdram": lambda: [_top(0, 50), _sub(0, 0, "core", 30), _dram(0, 6, k=1)],
-    "server2": lambda: [_top(0, 50), _dram(0, 6), _top(1, 40), _dram(1, 5)],
-    "asymdram": lambda: [_top(0, 50), _dram(0, 6), _top(1, 40)],
-    "amd": lambda: [_top(0, 50, unit_nj=AMD_UNIT_NJ), _sub(0, 0, "core", 3, unit_nj=AMD_UNIT_NJ)],
-    "amd-dies": _amd_dies,
-    "intel-dies": lambda: [_top(0, 50, "package-0-die-0"), _top(1, 40, "package-0-die-1")],
-    "hex": lambda: [_top(i, 10) for i in range(12)],
-    "gap": lambda: [_top(0, 50), _top(2, 40, "package-1")],
-    "psys-only": lambda: [_top(0, 70, "psys")],
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "power": Machine._power,  # noqa: SLF001  its own commands
+    "add": Machine._add,  # noqa: SLF001
+    "wrap_in": Machine._wrap_in,  # noqa: SLF001
+    "set": Machine._set,  # noqa: SLF001
+    "bits": Machine._bits,  # noqa: SLF001
+    "freeze": Machine._freeze,  # noqa: SLF001
+    "error": Machine._error,  # noqa: SLF001
+    "range_error": Machine._range_error,  # noqa: SLF001
+    "period": Machine._period,  # noqa: SLF001
+    "mode": Machine._mode,  # noqa: SLF001
 }

@@ -3,22 +3,27 @@
 A test writes values itself, or moves a `FakeClock` and lets the machine's counters follow. As a program it refreshes
 the files from the real clock until it is told to stop:
 
-    python plain.py DIR LAYOUT PERIOD_S      commands on stdin, one a line, each answered by `done`:
-                                             power ZONE WATTS | wrap_in ZONE SECONDS      ZONE as in intel-rapl:0
+    python plain.py DIR LAYOUT PERIOD_S      the machine's commands (machine.py) on stdin, one a line, each answered by
+                                             `done`; and `truth`, answered by the machine's true energy as JSON
 
 Values are written in place with a fixed width, so that no reader sees an empty or a torn number. It costs about a tenth
-of a core at 1 kHz. Files carry the caller as owner.
+of a core at 1 kHz. Files carry the caller as owner, who may write them until `mode` is commanded. A file whose reading
+is told to fail is empty: ordinary files have no errno to give.
 """
 
+import json
 import os
 import select
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from rig.machine import POWERCAP, Machine, Zone
+from rig.machine import Machine
+from rig.tree import Energy, Folder, Link, Range, Text, nodes
+from rig.zone import Zone
 
 WIDTH = 12  # digits of the largest range, 262143328850
 
@@ -34,73 +39,102 @@ class FakeClock:
         self.now_s += seconds
 
 
+@dataclass
+class HeldFile:
+    """An `energy_uj` open for writing, and what was last shown of its zone beside the count."""
+
+    zone: Zone
+    descriptor: int
+    shown: tuple
+
+
 class PlainTree:
-    """A sysfs root for one machine; `close` gives its descriptors back."""
+    """A sysfs root for one machine; leaving it gives its descriptors back."""
 
     def __init__(self, root: Path, machine: Machine) -> None:
         self.root = root
         self.machine = machine
-        self._make_tree()
-        self._held = [(os.open(self.energy_file(zone), os.O_WRONLY), zone) for zone in machine.zones]
+        for path, node in nodes(machine.zones).items():
+            self._make(root / path, node)
+        self._held = [
+            HeldFile(zone, os.open(self.energy_file(zone), os.O_WRONLY), self._facts(zone)) for zone in machine.zones
+        ]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for descriptor, _zone in self._held:
-            os.close(descriptor)
+        for held in self._held:
+            os.close(held.descriptor)
 
     def energy_file(self, zone: Zone | str) -> Path:
-        found = self.machine.zone(zone) if isinstance(zone, str) else zone
-        return self.root / found.path / "energy_uj"
+        return self._folder(zone) / "energy_uj"
 
     def refresh(self) -> None:
         """Let every counter show the machine's present."""
-        for descriptor, zone in self._held:
-            os.pwrite(descriptor, _number(self.machine.raw_uj(zone)), 0)
+        for held in self._held:
+            if held.shown != self._facts(held.zone):
+                self._show_facts(held)
+            if not held.zone.error:
+                os.pwrite(held.descriptor, _number(self.machine.raw_uj(held.zone)), 0)
 
     def pass_time(self, seconds: float) -> None:
         """Move the fake clock, and the counters with it."""
         self.machine.clock.sleep(seconds)
         self.refresh()
 
+    def command(self, line: str) -> None:
+        """Tell the machine: `power intel-rapl:0 120`; the files show it when this returns."""
+        self.machine.obey(line)
+        self.refresh()
+
     def write(self, zone: str, energy_uj: int) -> None:
         """Let a counter show this value."""
-        descriptor = next(held for held, z in self._held if z is self.machine.zone(zone))
+        descriptor = next(held.descriptor for held in self._held if held.zone.key == zone)
         os.pwrite(descriptor, _number(energy_uj), 0)
 
-    def _make_tree(self) -> None:
-        flat = self.root / "class/powercap"
-        flat.mkdir(parents=True)
-        for zone in self.machine.zones:
-            folder = self.root / zone.path
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "name").write_text(f"{zone.name}\n")
-            (folder / "max_energy_range_uj").write_text(f"{zone.range_uj}\n")
-            (folder / "energy_uj").write_bytes(_number(self.machine.raw_uj(zone)))
-            (folder / "constraint_0_name").write_text("long_term\n")
-            (folder / "constraint_0_power_limit_uw").write_text("125000000\n")
-            (folder / "constraint_0_max_power_uw").write_text("125000000\n")
-        for control_type in (self.root / POWERCAP).iterdir():
-            (control_type / "enabled").write_text("1\n")
-        # The flat view holds links to everything, control types and children alike: a reader must not count twice.
-        for folder in sorted((self.root / POWERCAP).rglob("intel-rapl*")):
-            (flat / folder.name).symlink_to(os.path.relpath(folder, flat))
+    def _folder(self, zone: Zone | str) -> Path:
+        return self.root / (self.machine.zone(zone) if isinstance(zone, str) else zone).path
+
+    def _make(self, path: Path, node: Folder | Link | Text | Energy | Range) -> None:
+        match node:
+            case Folder():
+                path.mkdir(parents=True, exist_ok=True)
+            case Link():
+                path.symlink_to(node.target)
+            case Text():
+                path.write_text(node.text)
+            case Energy():
+                path.write_bytes(_number(self.machine.raw_uj(node.zone)))
+            case Range():
+                path.write_text(f"{self.machine.range_uj(node.zone)}\n")
+
+    def _facts(self, zone: Zone) -> tuple:
+        return self.machine.range_uj(zone), zone.range_error, zone.error, zone.mode
+
+    def _show_facts(self, held: HeldFile) -> None:
+        *_, mode_before = held.shown
+        held.shown = range_uj, range_error, error, mode = self._facts(held.zone)
+        (self._folder(held.zone) / "max_energy_range_uj").write_text("" if range_error else f"{range_uj}\n")
+        if error:
+            os.ftruncate(held.descriptor, 0)
+        if mode != mode_before:
+            self.energy_file(held.zone).chmod(mode)
 
 
 def _number(energy_uj: int) -> bytes:
     return b"%0*d\n" % (WIDTH, energy_uj)
 
 
-def obey(machine: Machine, line: str) -> None:
-    word, key, value = line.split()
-    zone, now_s = machine.zone(key), machine.clock()
-    if word == "power":
-        zone.run_at(float(value), now_s)
-    elif word == "wrap_in":
-        zone.wrap_in(float(value), now_s)
-    else:
-        raise SystemExit(f"unknown command {line!r}")
+def answer(machine: Machine, line: str) -> str:
+    """What the program says to a line from its standard input."""
+    if line == "truth":
+        return json.dumps(machine.truth())
+    try:
+        machine.obey(line)
+    except (ValueError, TypeError) as wrong:
+        return f"refused: {wrong}"
+    return "done"
 
 
 def main(root: str, layout: str, period_s: str) -> None:
@@ -112,9 +146,9 @@ def main(root: str, layout: str, period_s: str) -> None:
                 line = sys.stdin.readline()
                 if not line:
                     return
-                obey(tree.machine, line)
+                said = answer(tree.machine, line.strip())
                 tree.refresh()
-                print("done", flush=True)  # noqa: T201  a program's answer
+                print(said, flush=True)  # noqa: T201  a program's answer
 
 
 if __name__ == "__main__":

@@ -147,8 +147,49 @@ def test_another_machine_is_incomparable_and_every_key_that_differs_is_named():
     assert found.obstacle == Obstacle(
         outcome=Outcome.INCOMPARABLE,
         reason="it was recorded on a different machine or set-up (governor: performance → powersave; "
-        "rapl.domains: ['dram-0'] → ['package-0']; smt: None → True; tdp_w: 225 → None). Record it on this one.",
+        "rapl.domains: dram-0 → package-0; smt: absent → on; tdp_w: 225 → absent). Record it on this one.",
     )
+
+
+H100, A100 = ({"model": f"NVIDIA {name}", "memory_gib": 80, "limit_w": 700} for name in ("H100", "A100"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differences"),
+    [
+        ({"turbo": True}, {"turbo": False}, ("turbo: on → off",)),
+        ({"epp": None}, {"epp": ["balance_power", "power"]}, ("epp: absent → balance_power, power",)),
+        (
+            {"power_limits_w": {"package-0": [205, 246]}},
+            {"power_limits_w": {"package-0": [165, None]}},
+            ("power_limits_w.package-0: 205, 246 → 165, absent",),
+        ),
+        ({"gpus": [A100, H100]}, {"gpus": [H100, H100]}, ("gpus.0.model: NVIDIA A100 → NVIDIA H100",)),
+        (
+            {"gpus": [H100]},
+            {"gpus": [H100, H100]},
+            ("gpus.1: absent → model NVIDIA H100, memory_gib 80, limit_w 700",),
+        ),
+        ({"gpus": []}, {"gpus": [A100]}, ("gpus.0: absent → model NVIDIA A100, memory_gib 80, limit_w 700",)),
+        (
+            {"meters": {"rapl": {"kind": "counter", "domains": ["package-0", "dram-0"], "constants": {}}}},
+            {"meters": {"estimate": {"kind": "estimate", "constants": {"base_w": 0.0, "calibrated": None}}}},
+            (
+                "meters.estimate: absent → kind estimate, constants base_w 0.0",
+                "meters.rapl: kind counter, domains package-0, dram-0 → absent",
+            ),
+        ),
+        (
+            {"meters": {"rapl": {"constants": {"virtual": "allow"}}}},
+            {"meters": {"rapl": {"constants": {}}}},
+            ("meters.rapl.constants.virtual: allow → absent",),
+        ),
+        ({"gpu_driver": None}, {"gpu_driver": None, "new_key": None}, ()),
+    ],
+)
+def test_differing_keys_are_named_so_that_a_person_can_read_them(old, new, differences):
+    elsewhere = a_machine(fingerprint="ffffffffffff", hard=old)
+    assert hard_key_differences(a_machine(hard=new), elsewhere) == differences
 
 
 @pytest.mark.parametrize(
@@ -229,6 +270,8 @@ def mixed(*, valid, invalid, sentence="read_error: the counter vanished."):
         (70, 30, 0.29, Outcome.INVALID),
         (10, 0, 0.0, None),
         (9, 1, 0.0, Outcome.INVALID),
+        (6, 2, 0.2, None),  # of six trials two may be replaced, and both were
+        (6, 3, 0.2, Outcome.INVALID),
     ],
 )
 def test_more_invalid_trials_than_allowed_make_the_benchmark_invalid(valid, invalid, max_invalid, outcome):
@@ -317,7 +360,7 @@ def test_work_that_the_baseline_never_did_has_no_ratio():
 def test_a_changed_label_is_noted_after_the_notes_of_the_benchmark():
     head = steady(100, labels={"model": "small", "quant": "q4"}, notes=("2 outliers",))
     found = compared(head, a_baseline(steady(100, labels={"model": "large"}), steady(100)))
-    assert found.notes == ("2 outliers", "model: large → small", "quant: None → q4")
+    assert found.notes == ("2 outliers", "model: large → small", "quant: absent → q4")
 
 
 def test_the_labels_of_a_head_that_measured_nothing_are_not_compared():
@@ -359,3 +402,32 @@ def test_a_stored_benchmark_that_was_invalid_is_no_session():
     invalid = a_benchmark(trials=some_trials(), invalid="the test failed.")
     (found,) = compare(a_run(a_benchmark()), a_baseline(invalid, a_benchmark()), window=Window(), limits={})
     assert found.sessions == 1
+
+
+NOISE = "4 of 10 trials are noisy: other processes used 31 %."
+
+
+def test_a_stored_benchmark_that_was_noisy_is_no_session():
+    found = compared(steady(100), a_baseline(steady(150, noisy=NOISE), steady(100), steady(110, noisy=NOISE)))
+    assert (found.sessions, base_of(found)) == (1, 100)
+
+
+def test_where_every_stored_benchmark_was_noisy_the_reason_is_the_newest_noise():
+    found = compared(steady(100), a_baseline(steady(150, noisy=NOISE), steady(110, noisy="another.")))
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.NO_BASELINE,
+        reason=f"it was noisy in every stored run. In the newest, {NOISE} Record quiet ones.",
+    )
+
+
+def test_where_some_stored_benchmarks_were_noisy_quiet_is_among_what_is_missing():
+    short = a_benchmark(trials=some_trials([100.0] * 4))
+    found = compared(steady(100), a_baseline(short, steady(110, noisy=NOISE)))
+    assert found.obstacle.reason == (
+        "none of the 2 stored runs has 5 valid trials of it, at a clean commit and on a quiet machine. Record new ones."
+    )
+
+
+def test_a_noisy_head_is_compared_all_the_same():
+    found = compared(steady(100, noisy=NOISE), a_baseline(steady(100)))
+    assert (found.obstacle, found.benchmark.noisy, found.trials.head) == (None, NOISE, 5)

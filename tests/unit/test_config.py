@@ -12,15 +12,18 @@ from energygate.config import (
 )
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError
-from energygate.measure.trials import TrialSettings
-from energygate.meters.estimate import EstimateConstants
+from energygate.measure.requirement import TrialSettings
+from energygate.meters.options import EstimateOptions
 from energygate.model import Metric, Outcome
 from energygate.policy import Policy, Rules
 from energygate.settings import Mode, ReportTarget
 from energygate.workloads.suites import TrialOverrides
 
 COMMAND = "{name: one, kind: command, command: [./bench]}"
-TOP = "version, meters, sysfs, estimate, allow_estimates, baselines, trials, gate, limits, overrides, suites"
+TOP = (
+    "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, allow_estimates, baselines, trials, gate, "
+    "limits, overrides, suites"
+)
 GATE = (
     "budget, min_effect, false_alarms, adjust, fail_on, confidence, power, session_sd, session_sd_weight, window, "
     "min_sessions, work_tolerance, screen"
@@ -50,7 +53,7 @@ def test_without_a_file_every_setting_has_its_documented_default(load, tmp_path)
     settings = load()
     assert settings.folder == tmp_path
     assert (settings.mode, settings.meters, settings.sysfs) == (Mode.GATE, ("auto",), Path("/sys"))
-    assert settings.estimate == EstimateConstants(watts_per_core=5.0, base_w=0.0)
+    assert settings.estimate == EstimateOptions(watts_per_core=5.0, base_w=0.0)
     assert (settings.allow_estimates, settings.baselines) == (False, str(tmp_path / "baselines"))
     assert settings.trials == TrialSettings(
         count=10, warmup=1, min_time_s=1.0, min_time_gpu_s=10.0, cooldown_s=0.0, max_invalid=0.2
@@ -92,7 +95,7 @@ suites:
     )
     assert settings.meters == ("rapl", "nvml")
     assert settings.sysfs == Path("/host/sys")
-    assert settings.estimate == EstimateConstants(watts_per_core=8, base_w=20)
+    assert settings.estimate == EstimateOptions(watts_per_core=8, base_w=20)
     assert settings.baselines == str(tmp_path / "kept/here")
     assert settings.trials == TrialSettings(
         count=20, warmup=2, min_time_s=3, min_time_gpu_s=12, cooldown_s=1.5, max_invalid=0.1
@@ -182,7 +185,8 @@ suites:
         ("allow_estimates: 'yes'", ":2: allow_estimates: Expected `bool`, got `str`."),
         (
             "meters: [rapl, volt]",
-            ":2: meters[1]: Expected `str` matching regex '^(auto|rapl|nvml|estimate|replay:.+)$'.",
+            (":2: meters[1]: Expected `str` matching regex "
+            "'^(auto|rapl|nvml|pyrapl|prometheus|codecarbon|estimate|replay:.+)$'."),
         ),
         ("meters: rapl", ":2: meters: Invalid enum value 'rapl'. Allowed here: auto, a list."),
         ("meters: []", ":2: meters: Expected `array` of length >= 1."),

@@ -650,3 +650,71 @@ def test_a_run_without_any_benchmark_ends_with_5():
 def test_what_does_not_fail_and_is_no_proven_pass_leaves_the_whole_inconclusive(outcome):
     rows = rows_of(Outcome.PASS, outcome)
     assert (overall(rows, exit_code(rows, [])), overall(rows, exit_code(rows, [outcome]))) == ("inconclusive", "failed")
+
+
+NOISE = "4 of 10 trials are noisy: other processes used 31 %. Measure on a runner that does nothing else."
+
+
+def noisy(energies_j, *, name=NAME, **more):
+    return a_benchmark(name=name, trials=some_trials(energies_j), noisy=NOISE, **more)
+
+
+@pytest.mark.parametrize(
+    ("energies_j", "quiet"), [(STEADY, Outcome.PASS), ([90.0] * 5, Outcome.IMPROVED), (HEAD_J, Outcome.REGRESSED)]
+)
+def test_what_others_used_neither_passes_nor_fails_a_benchmark(energies_j, quiet):
+    sessions = sessions_of(NAME)
+    assert one_row(measured(energies_j), sessions=sessions).outcome is quiet
+    row = one_row(noisy(energies_j), sessions=sessions)
+    assert (row.outcome, row.reason, row.notes) == (Outcome.INCONCLUSIVE, NOISE, ())
+    assert (row.ratio, row.p_value) == tuple(
+        getattr(one_row(measured(energies_j), sessions=sessions), name) for name in ("ratio", "p_value")
+    )
+
+
+@pytest.mark.parametrize(("k", "outcome"), [(2, Outcome.SUSPECT), (3, Outcome.INCONCLUSIVE)])
+def test_what_was_not_proven_anyway_keeps_its_reason_and_is_noted_to_be_noisy(k, outcome):
+    energies_j = HEAD_J if k == 2 else [100.0, 92.0, 109.0, 95.0, 105.0]
+    quiet = one_row(measured(energies_j), sessions=sessions_of(NAME, k=k))
+    row = one_row(noisy(energies_j), sessions=sessions_of(NAME, k=k))
+    assert (row.outcome, row.reason, row.notes) == (outcome, quiet.reason, (NOISE,))
+    assert quiet.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("head", "sessions", "outcome"),
+    [
+        (noisy(STEADY, invalid="the server did not start."), [steady(100)], Outcome.INVALID),
+        (noisy(STEADY), [], Outcome.NO_BASELINE),
+        (noisy(STEADY, workload="b" * 64), [steady(100)], Outcome.INCOMPARABLE),
+    ],
+)
+def test_where_there_is_nothing_to_judge_noise_changes_nothing(head, sessions, outcome):
+    row = one_row(head, sessions=sessions)
+    assert (row.outcome, NOISE in (row.reason, *row.notes)) == (outcome, False)
+
+
+def test_noise_can_neither_break_nor_keep_a_limit():
+    for bound in (50, 500):
+        row = limit_row(noisy(STEADY), policy=limited(bound))
+        assert (row.outcome, row.reason) == (Outcome.INCONCLUSIVE, NOISE)
+
+
+def test_a_limit_that_was_not_established_anyway_is_noted_to_be_noisy():
+    quiet = limit_row(measured(HEAD_J), policy=limited(105))
+    row = limit_row(noisy(HEAD_J), policy=limited(105))
+    assert (row.outcome, row.reason, row.notes) == (Outcome.INCONCLUSIVE, quiet.reason, (NOISE,))
+
+
+def test_an_estimate_that_may_not_decide_is_named_before_the_noise():
+    rows = decided(noisy(STEADY), sessions=sessions_of(NAME), policy=limited(100), estimated=DOUBT)
+    assert {(row.outcome, row.reason) for row in rows} == {(Outcome.INVALID, DOUBT)}
+
+
+def test_noisy_benchmarks_do_not_help_to_convict_a_quiet_one():
+    names = ["quiet", "steady", "n1", "n2", "n3"]
+    heads = [measured(HEAD_J, name="quiet"), steady(100, name="steady")]
+    alone = decided(*heads, sessions=sessions_of(*names))
+    beside = decided(*heads, *(noisy([150.0] * 5, name=name) for name in names[2:]), sessions=sessions_of(*names))
+    p_adjusted = [{row.benchmark: row.p_adjusted for row in rows}["quiet"] for rows in (alone, beside)]
+    assert p_adjusted[0] == p_adjusted[1]

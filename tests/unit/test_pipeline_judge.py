@@ -102,9 +102,17 @@ def test_an_estimated_run_decides_where_policy_allows_it_and_is_still_labelled()
 
 
 def test_integrated_power_counts_as_an_estimate_and_all_such_meters_are_named():
-    meters = (a_meter(), a_meter(name="nvml", kind="integrated", domains=("gpu-0",)), *GUESS)
-    (row,) = judge(a_run(times(1), meters=meters), Baseline(), Policy()).comparisons
-    assert row.reason == DOUBT.replace("(estimate)", "(nvml, estimate)")
+    power = a_meter(name="nvml-power", kind="integrated", domains=("gpu-0",))
+    (row,) = judge(a_run(times(1), meters=(a_meter(), power, *GUESS)), Baseline(), Policy()).comparisons
+    assert row.reason == DOUBT.replace("(estimate)", "(estimate) and integrated power (nvml-power)")
+    assert row.label == "estimate"
+
+
+def test_integrated_power_alone_is_called_so_and_not_an_estimate():
+    power = a_meter(name="nvml-power", kind="integrated", domains=("gpu-0",))
+    (row,) = judge(a_run(times(1), meters=(a_meter(), power)), Baseline(), Policy()).comparisons
+    assert row.reason == DOUBT.replace("an estimate by model (estimate)", "integrated power (nvml-power)")
+    assert (row.estimated, row.label) == (True, "integrated power")
 
 
 def test_the_policy_sets_window_prior_and_share_of_invalid_trials():
@@ -170,12 +178,14 @@ def test_what_never_counts_as_a_session_is_told_of_a_recorded_run():
         a_benchmark(name="broken", trials=some_trials(invalid="read_error: x.")),
         a_benchmark(name="short", trials=some_trials([100.0] * 4)),
         a_benchmark(name="single", trials=some_trials([100.0])),
+        a_benchmark(name="noisy", noisy="4 of 10 trials are noisy: other processes used 31 %."),
     )
     assert unfit_as_sessions(run) == (
         "stuck: nothing valid was measured",
         "broken: nothing valid was measured",
         "short: 4 valid trials, and fewer than 5 are no session",
         "single: 1 valid trial, and fewer than 5 are no session",
+        "noisy: 4 of 10 trials are noisy: other processes used 31 %.",
     )
 
 

@@ -1,10 +1,10 @@
 import pytest
-from fakes_meters import ConstantPower, HandClock, a_session
+from fakes_meters import ConstantPower, HandClock, ScriptedWatch, a_session
 
 from energygate.errors import EnergyGateError
 from energygate.measure.energy import Energy
+from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import workload_hash
-from energygate.measure.trials import TrialSettings
 from energygate.model import Location, Work
 
 NAME = "bench.py::test_encode"
@@ -92,3 +92,36 @@ def test_a_loop_that_is_left_early_keeps_what_it_measured(energy, session, clock
             break
     energy.finish()
     assert len(session.run().benchmarks[0].valid) == 2
+
+
+def test_work_that_is_queued_is_waited_for_also_while_its_length_is_found_out(energy, session, clock):
+    queued = []
+
+    def wait():
+        clock.work(sum(queued))
+        queued.clear()
+
+    energy.sync = wait
+    energy(lambda: queued.append(0.5))
+    energy.finish()
+    (benchmark,) = session.run().benchmarks
+    assert [(trial.iterations, trial.duration_s) for trial in benchmark.trials] == [(6, 3.0)] * 3
+
+
+def test_windows_that_the_test_opens_itself_wait_as_the_test_says(energy, clock):
+    waited = []
+    energy.sync = lambda: waited.append(None)
+    for trial in energy.trials():
+        with trial:
+            clock.work(2.0)
+    assert len(waited) == 2 * 4
+
+
+def test_a_test_that_never_measured_does_not_wait_for_a_quiet_machine(clock):
+    session = a_session(clock, ConstantPower(clock), watch=ScriptedWatch(notes=("busy",)))
+    silent = Energy(session, TrialSettings(), name="silent", location=None)
+    silent.finish(invalid="it measured nothing.")
+    first = Energy(session, TrialSettings(count=1, warmup=0), name=NAME, location=PLACE)
+    first(clock.work, 2.0)
+    first.finish()
+    assert [benchmark.notes for benchmark in session.run().benchmarks] == [(), ("busy",)]

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from energygate.measure.machine import PROTOCOL, Roots, describe_machine
+from energygate.meters.base import Hardware
 
 XEON = "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz"
 METERS = {"rapl": {"kind": "counter", "domains": ["package-0"], "constants": {}}}
@@ -14,7 +15,7 @@ def cpuinfo(model=XEON, *, flags="fpu msr", **more):
     keys = {"vendor_id": "GenuineIntel", "cpu family": "6", "model": "106", "model name": model} | more
     keys |= {"stepping": "6", "microcode": "0xd0003b9", "flags": flags}
     lines = "".join(f"{key}\t: {value}\n" for key, value in keys.items())
-    return f"processor\t: 0\n{lines}\nprocessor\t: 1\nmodel name\t: another\n"
+    return f"processor\t: 0\n{lines}\nprocessor\t: 1\n{lines}\n"
 
 
 @pytest.fixture
@@ -56,13 +57,17 @@ def tree(tmp_path):
             if text is not None:
                 (path := folder / name).parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-        return Roots(sysfs=folder / "sys", proc=folder / "proc")
+        return Roots(sysfs=folder / "sys", proc=folder / "proc", root=folder)
 
     return make
 
 
 def describe(roots, *, meters=METERS, gpus=()):
-    return describe_machine(roots, meters=meters, gpus=gpus)
+    hardware = Hardware(
+        hard={"gpus": [{"model": gpu} for gpu in gpus], "gpu_driver": {"major": "570", "cuda": "12.8"}},
+        soft={"persistence": ["on" for _ in gpus]},
+    )
+    return describe_machine(roots, meters=meters, hardware=hardware if gpus else None)
 
 
 def test_the_hard_keys_are_what_the_kernel_says(tree):
@@ -72,15 +77,16 @@ def test_the_hard_keys_are_what_the_kernel_says(tree):
         "sockets": 2,
         "cores": 4,
         "threads": "0-7",
-        "smt": "1",
+        "smt": True,
         "memory_gib": 248,
         "governor": ["performance"],
         "cpufreq_driver": ["intel_pstate"],
-        "epp": [],
-        "turbo": "1",
-        "power_limits_w": [205, 246],
+        "epp": None,
+        "turbo": True,
+        "power_limits_w": {"package-0": [205, 246]},
         "virtual": "none",
-        "gpus": ["NVIDIA H100"],
+        "gpus": [{"model": "NVIDIA H100"}],
+        "gpu_driver": {"major": "570", "cuda": "12.8"},
         "meters": METERS,
         "protocol": PROTOCOL,
     }
@@ -99,17 +105,24 @@ def test_the_soft_keys_are_what_may_change_without_another_machine(tree):
     assert set(soft) == {
         "host",
         "kernel",
+        "kernel_parameters",
         "microcode",
         "stepping",
         "bios",
         "clocksource",
+        "huge_pages",
+        "container",
         "python",
         "energygate",
     }
 
 
+def test_what_a_meter_knows_of_the_hardware_is_among_the_keys(tree):
+    assert describe(tree(), gpus=("NVIDIA H100",)).soft["persistence"] == ["on"]
+
+
 def test_a_machine_that_says_nothing_of_itself_has_unknown_keys_and_no_zeros(tmp_path):
-    machine = describe_machine(Roots(sysfs=tmp_path / "sys", proc=tmp_path / "proc"), meters={})
+    machine = describe_machine(Roots(sysfs=tmp_path / "sys", proc=tmp_path / "proc", root=tmp_path), meters={})
     assert machine.hard == {
         "arch": platform.machine(),
         "cpu": {"vendor": None, "model_name": None, "family": None, "model": None},
@@ -118,13 +131,14 @@ def test_a_machine_that_says_nothing_of_itself_has_unknown_keys_and_no_zeros(tmp
         "threads": None,
         "smt": None,
         "memory_gib": None,
-        "governor": [],
-        "cpufreq_driver": [],
-        "epp": [],
+        "governor": None,
+        "cpufreq_driver": None,
+        "epp": None,
         "turbo": None,
-        "power_limits_w": [],
+        "power_limits_w": None,
         "virtual": "none",
         "gpus": [],
+        "gpu_driver": None,
         "meters": {},
         "protocol": PROTOCOL,
     }
@@ -138,9 +152,9 @@ BOOST = "sys/devices/system/cpu/cpufreq/boost"
 @pytest.mark.parametrize(
     ("files", "turbo"),
     [
-        ({"sys/devices/system/cpu/intel_pstate/no_turbo": "1\n"}, "0"),
-        (NO_PSTATE | {BOOST: "1\n"}, "1"),
-        (NO_PSTATE | {BOOST: "0\n"}, "0"),
+        ({"sys/devices/system/cpu/intel_pstate/no_turbo": "1\n"}, False),
+        (NO_PSTATE | {BOOST: "1\n"}, True),
+        (NO_PSTATE | {BOOST: "0\n"}, False),
         (NO_PSTATE, None),
     ],
 )
@@ -189,6 +203,8 @@ DMI = "sys/class/dmi/id"
             "unknown",
         ),
         ({"sys/hypervisor/type": "xen\n", f"{DMI}/sys_vendor": None, f"{DMI}/product_name": None}, "xen"),
+        ({f"{DMI}/sys_vendor": "QEMU\n", f"{DMI}/product_name": "KVM Virtual Machine\n"}, "QEMU KVM Virtual Machine"),
+        ({f"{DMI}/sys_vendor": "Amazon EC2\n", f"{DMI}/product_name": "c7g.metal\n"}, "none"),
         ({"proc/cpuinfo": cpuinfo(flags="nohypervisorhere")}, "none"),
     ],
 )
@@ -269,3 +285,101 @@ def test_the_fingerprint_changes_with_the_meters_and_the_gpus(tree):
 )
 def test_the_fingerprint_stays_where_only_soft_things_change(tree, files):
     assert describe(tree(files=files)).fingerprint == describe(tree()).fingerprint
+
+
+def test_each_package_has_its_own_power_limits_and_the_mmio_twin_has_none(tree):
+    zones = "sys/devices/virtual/powercap"
+    files = {
+        f"{zones}/intel-rapl/intel-rapl:0/name": "package-0\n",
+        f"{zones}/intel-rapl/intel-rapl:0/constraint_0_power_limit_uw": "204999999\n",
+        f"{zones}/intel-rapl/intel-rapl:1/name": "psys\n",
+        f"{zones}/intel-rapl/intel-rapl:1/constraint_0_power_limit_uw": "1000000\n",
+        f"{zones}/intel-rapl/intel-rapl:a/name": "package-1\n",
+        f"{zones}/intel-rapl/intel-rapl:a/constraint_0_power_limit_uw": "165000000\n",
+        f"{zones}/intel-rapl/intel-rapl:a/constraint_1_power_limit_uw": "198000000\n",
+        f"{zones}/intel-rapl-mmio/intel-rapl-mmio:0/name": "package-0\n",
+        f"{zones}/intel-rapl-mmio/intel-rapl-mmio:0/constraint_0_power_limit_uw": "9000000\n",
+    }
+    assert describe(tree(files=files)).hard["power_limits_w"] == {"package-0": [205, None], "package-1": [165, 198]}
+
+
+def test_a_package_without_limits_has_no_entry_as_on_amd(tree):
+    limits = {f"sys/class/powercap/intel-rapl:0/constraint_{i}_power_limit_uw": None for i in (0, 1)}
+    assert describe(tree(files=limits)).hard["power_limits_w"] is None
+
+
+def test_dies_that_number_their_cores_alike_have_cores_of_their_own(tree):
+    dies = {f"sys/devices/system/cpu/cpu{n}/topology/die_id": f"{n // 4}\n" for n in range(8)}
+    assert (describe(tree(files=dies)).hard["sockets"], describe(tree(files=dies)).hard["cores"]) == (2, 8)
+
+
+def test_a_processor_that_is_switched_off_is_no_core(tree):
+    topology = ("physical_package_id", "core_id")
+    off = {f"sys/devices/system/cpu/cpu{n}/topology/{name}": None for n in (3, 7) for name in topology}
+    hard = describe(tree(files=off | {"sys/devices/system/cpu/online": "0-2,4-6\n"})).hard
+    assert (hard["cores"], hard["threads"]) == (3, "0-2,4-6")
+
+
+def test_a_package_that_the_kernel_does_not_know_is_no_socket(tree):
+    unknown = {f"sys/devices/system/cpu/cpu{n}/topology/physical_package_id": "-1\n" for n in range(8)}
+    hard = describe(tree(files=unknown)).hard
+    assert (hard["sockets"], hard["cores"]) == (None, None)
+
+
+def arm(*parts):
+    return "\n".join(
+        f"processor\t: {n}\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n"
+        f"CPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: {part}\nCPU revision\t: 1\n"
+        for n, part in enumerate(parts)
+    )
+
+
+def test_an_arm_processor_is_told_by_its_numbers(tree):
+    machine = describe(tree(files={"proc/cpuinfo": arm("0xd0c", "0xd0c")}))
+    assert machine.hard["cpu"] == {"vendor": "0x41", "model_name": None, "family": "8", "model": "0xd0c"}
+    assert (machine.label, machine.soft["stepping"]) == ("arm-0x41-0xd0c-2s", "1")
+
+
+def test_big_and_little_cores_are_both_named(tree):
+    files = {"proc/cpuinfo": arm("0xd08", "0xd03", "0xd08"), "proc/device-tree/model": "Example Board 4\0"}
+    machine = describe(tree(files=files))
+    assert (machine.hard["cpu"]["model"], machine.label) == ("0xd03, 0xd08", "example-board-4-2s")
+
+
+def test_only_boot_parameters_that_change_what_work_costs_are_kept_and_no_secret(tree):
+    line = (
+        "BOOT_IMAGE=/vmlinuz root=UUID=1 ro mitigations=auto,nosmt processor.max-cstate=1 intel_pstate=disable "
+        'token=secret password="a mitigations=off b" isolcpus=1-3 nosmt idle=$(secret) quiet -- idle=poll\n'
+    )
+    assert describe(tree(files={"proc/cmdline": line})).soft["kernel_parameters"] == [
+        "idle",
+        "intel_pstate=disable",
+        "isolcpus=1-3",
+        "mitigations=auto,nosmt",
+        "nosmt",
+        "processor.max-cstate=1",
+    ]
+
+
+def test_huge_pages_are_what_stands_in_brackets(tree):
+    files = {"sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n"}
+    assert describe(tree(files=files)).soft["huge_pages"] == "madvise"
+
+
+@pytest.mark.parametrize(
+    ("files", "container"),
+    [
+        ({".dockerenv": ""}, "docker"),
+        ({"run/.containerenv": 'engine="podman"'}, "podman"),
+        ({"run/systemd/container": "lxc\n"}, "lxc"),
+        ({}, None),
+    ],
+)
+def test_a_container_is_told_by_the_mark_of_its_runtime(tree, files, container):
+    assert describe(tree(files=files)).soft["container"] == container
+
+
+def test_bytes_that_are_no_text_are_no_fault(tree):
+    roots = tree()
+    (roots.sysfs / "class/dmi/id/bios_version").write_bytes(b"1.\xff\n")
+    assert describe(roots).soft["bios"] == "1.\N{REPLACEMENT CHARACTER}"

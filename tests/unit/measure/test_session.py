@@ -3,12 +3,23 @@ from importlib.metadata import version
 
 import pytest
 from fakes import a_machine
-from fakes_meters import RUN_ID, STARTED, ConstantPower, HandClock, ScriptedWorkload, a_session, counter_reset
+from fakes_meters import (
+    RUN_ID,
+    STARTED,
+    ConstantPower,
+    HandClock,
+    ScriptedWatch,
+    ScriptedWorkload,
+    a_session,
+    counter_reset,
+)
 
 from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
+from energygate.measure.conditions import Noise
+from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import workload_hash
-from energygate.measure.trials import TrialSettings
-from energygate.meters.base import Domain
+from energygate.measure.watch import Observed
+from energygate.meters.base import Domain, Measured, Window
 from energygate.model import Location, MeterInfo, Source, Work
 from energygate.workloads.base import WorkDone
 
@@ -165,3 +176,40 @@ def test_domains_of_a_missing_meter_are_absent_and_not_zero(clock):
     meter = ConstantPower(clock, power_w={"package-0": 50.0}, domains=[Domain(name="package-0", part="cpu")])
     benchmark = a_session(clock, meter).measure(ScriptedWorkload(clock), SETTINGS)
     assert {tuple(trial.energy_j) for trial in benchmark.trials} == {("package-0",)}
+
+
+LOUD = Observed(noise=Noise(kind="foreign", share=0.25, limit=0.10))
+
+
+def test_the_work_of_a_noisy_trial_is_counted_because_the_trial_may_come_to_count(clock):
+    session = a_session(clock, ConstantPower(clock), watch=ScriptedWatch(*[LOUD] * 9))
+    benchmark = session.measure(ScriptedWorkload(clock, done=WorkDone(work=Work(requests=2))), SETTINGS)
+    assert [(trial.work, trial.invalid) for trial in benchmark.trials] == [(Work(requests=2), None)] * 3
+    assert benchmark.noisy.startswith("3 of 3 trials are noisy: ")
+
+
+def test_notes_of_meters_are_kept_with_the_benchmark(clock):
+    session = a_session(clock, ConstantPower(clock, seen={1: Measured(notes=("gpu-0 reached its power limit",))}))
+    assert session.measure(ScriptedWorkload(clock), SETTINGS).notes == ("gpu-0 reached its power limit",)
+
+
+def test_what_is_to_be_said_of_the_wait_before_the_first_trial_is_said_of_the_first_benchmark(clock):
+    session = a_session(clock, ConstantPower(clock), watch=ScriptedWatch(notes=("busy",)))
+    notes = [session.measure(ScriptedWorkload(clock, name=name), SETTINGS).notes for name in "ab"]
+    assert notes == [("busy",), ()]
+
+
+def test_a_workload_whose_processes_nobody_named_says_so_to_the_meter_and_to_the_watch(clock):
+    meter, watch, workload = ConstantPower(clock), ScriptedWatch(), ScriptedWorkload(clock)
+    workload.pids = None
+    a_session(clock, meter, watch=watch).measure(workload, TrialSettings(count=1, warmup=0))
+    assert meter.windows == watch.windows == [Window(benchmark=NAME, unknown_processes=True)]
+
+
+def test_trials_that_found_a_gpu_much_hotter_than_the_others_are_noted(clock):
+    seen = {n: Measured(conditions={"gpu-0": {"temp_start_c": 60, "temp_end_c": 60}}) for n in (1, 2)}
+    seen[3] = Measured(conditions={"gpu-0": {"temp_start_c": 75, "temp_end_c": 77}})
+    session = a_session(clock, ConstantPower(clock, seen=seen))
+    assert session.measure(ScriptedWorkload(clock), SETTINGS).notes == (
+        "gpu-0: 1 of 3 trials ran 10 \N{DEGREE SIGN}C or more from the usual 60 \N{DEGREE SIGN}C.",
+    )

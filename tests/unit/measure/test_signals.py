@@ -6,7 +6,7 @@ import signal
 import pytest
 from fakes_meters import ConstantPower, HandClock
 
-from energygate.measure.trials import OpenTrial
+from energygate.measure.open_trial import OpenTrial
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
 

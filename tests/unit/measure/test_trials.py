@@ -1,11 +1,15 @@
 import gc
 
 import pytest
-from fakes_meters import ConstantPower, HandClock, Watcher, counter_reset
+from fakes_meters import ConstantPower, HandClock, ScriptedWatch, Watcher, counter_reset
 
 from energygate.errors import EnergyGateError, InvalidCode, MeasurementInvalid
-from energygate.measure.trials import OpenTrial, Requirement, TrialSeries, TrialSettings, calibrate
-from energygate.meters.base import Domain, Window
+from energygate.measure.conditions import Noise
+from energygate.measure.open_trial import OpenTrial
+from energygate.measure.requirement import Requirement, TrialSettings
+from energygate.measure.trials import TrialSeries, calibrate
+from energygate.measure.watch import Observed
+from energygate.meters.base import Domain, Measured, Window
 from energygate.meters.group import MeterGroup
 from energygate.model import Work
 
@@ -21,8 +25,20 @@ def clock():
 def make(clock):
     """Make a series and its meter: `make(count=3, faults={1: fault})`."""
 
-    def make(*, adaptive=False, faults=None, domains=None, power_w=None, kind="counter", iterations=1, **settings):
-        meter = ConstantPower(clock, faults=faults, domains=domains, power_w=power_w, kind=kind)
+    def make(
+        *,
+        adaptive=False,
+        faults=None,
+        seen=None,
+        domains=None,
+        power_w=None,
+        kind="counter",
+        iterations=1,
+        watch=None,
+        pids=(7,),
+        **settings,
+    ):
+        meter = ConstantPower(clock, faults=faults, seen=seen, domains=domains, power_w=power_w, kind=kind)
         series = TrialSeries(
             name="bench",
             meters=MeterGroup([meter]),
@@ -31,7 +47,8 @@ def make(clock):
             progress=Watcher(),
             epoch_s=clock.now_s(),
             adaptive=adaptive,
-            pids=(7,),
+            pids=pids,
+            watch=watch or ScriptedWatch(),
             iterations=iterations,
         )
         return series, meter
@@ -67,6 +84,12 @@ def test_every_window_names_its_benchmark_and_the_processes_that_work_for_it(mak
     series, meter = make(count=1, warmup=0)
     drive(series, clock)
     assert meter.windows == [Window(benchmark="bench", warm_up=False, pids=(7,))]
+
+
+def test_a_window_says_that_nobody_knows_which_processes_work_for_it(make, clock):
+    series, meter = make(count=1, warmup=0, pids=None)
+    drive(series, clock)
+    assert meter.windows == [Window(benchmark="bench", unknown_processes=True)]
 
 
 def test_without_warm_up_the_first_trial_counts(make, clock):
@@ -196,9 +219,18 @@ def test_a_warm_up_whose_reading_failed_changes_nothing(make, clock):
     assert [trial.iterations for trial in drive(series, clock, seconds=2.0)] == [1]
 
 
+def test_a_trial_that_is_too_short_for_a_slow_counter_names_it(make, clock):
+    scraped = Domain(name="package-0", part="cpu", update_interval_s=1.0, shortest_window_s=20.0)
+    series, _ = make(count=1, warmup=0, domains=[scraped, Domain(name="dram-0", part="dram", update_interval_s=0.1)])
+    assert drive(series, clock, seconds=5.0)[0].invalid == (
+        "too_short: 5 s, but package-0 needs 20 s. Repeat the work 6 times inside the window."
+    )
+
+
 CPU = Domain(name="package-0", part="cpu", update_interval_s=0.001, resolution_j=6.1e-5)
 GPU = Domain(name="gpu-0", part="gpu", update_interval_s=0.1, resolution_j=1e-3)
 SLOW = Domain(name="dram-0", part="dram", update_interval_s=0.5, resolution_j=0.0)
+SCRAPED = Domain(name="package-1", part="cpu", update_interval_s=5.0, shortest_window_s=100.0)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +240,7 @@ SLOW = Domain(name="dram-0", part="dram", update_interval_s=0.5, resolution_j=0.
         ((CPU,), Requirement(duration_s=1.0, energy_j=0.061)),
         ((CPU, GPU), Requirement(duration_s=10.0, energy_j=1.0)),
         ((CPU, SLOW), Requirement(duration_s=50.0, energy_j=0.061)),
+        ((CPU, SLOW, SCRAPED), Requirement(duration_s=100.0, energy_j=0.061)),
     ],
 )
 def test_the_slowest_and_the_coarsest_domain_say_what_a_trial_needs(domains, needed):
@@ -438,3 +471,134 @@ def test_a_count_beyond_what_json_keeps_is_refused(clock):
     trial, _ = open_trial(clock)
     with pytest.raises(TypeError, match=r"^requests must be at most 9007199254740992, and is more$"):
         trial.add(requests=10**400)
+
+
+THROTTLED = MeasurementInvalid(InvalidCode.THROTTLED, "gpu-0 was too hot.")
+
+
+def test_what_the_meter_and_the_watch_saw_is_kept_beside_the_energy(make, clock):
+    watch = ScriptedWatch(Observed(conditions={"cpu": {"foreign": 0.0}}))
+    series, _ = make(count=1, warmup=0, watch=watch, seen={0: Measured(conditions={"gpu-0": {"sm_mhz": 1980}})})
+    (trial,) = drive(series, clock)
+    assert trial.conditions == {"gpu-0": {"sm_mhz": 1980}, "cpu": {"foreign": 0.0}}
+    assert watch.windows == [Window(benchmark="bench", pids=(7,))]
+
+
+@pytest.mark.parametrize("by", ["meter", "watch"])
+def test_a_window_that_was_read_right_and_does_not_count_keeps_its_energy_and_work(make, clock, by):
+    seen = {0: Measured(fault=THROTTLED)} if by == "meter" else {}
+    watch = ScriptedWatch(*([Observed(fault=THROTTLED)] if by == "watch" else []))
+    series, _ = make(count=2, warmup=0, max_invalid=0.5, seen=seen, watch=watch)
+    for trial in series:
+        with trial:
+            clock.work(2.0)
+        trial.add(requests=3)
+    first, *others = series.trials
+    assert (first.invalid, first.energy_j) == ("throttled: gpu-0 was too hot.", {"package-0": 100.0})
+    assert [trial.work for trial in series.trials] == [Work(requests=3)] * 3
+    assert [trial.invalid for trial in others] == [None, None]
+
+
+def test_the_energy_of_a_window_that_does_not_count_is_not_given_away(make, clock):
+    series, _ = make(count=1, warmup=0, seen={0: Measured(fault=THROTTLED)})
+    with (trial := next(iter(series))):
+        clock.work(2.0)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        _ = trial.total_j
+    assert str(invalid.value) == "throttled: gpu-0 was too hot."
+
+
+def test_a_reading_that_failed_says_more_than_what_the_watch_saw(make, clock):
+    watch = ScriptedWatch(Observed(fault=THROTTLED, noise=FOREIGN))
+    series, _ = make(count=1, warmup=0, faults={0: counter_reset()}, watch=watch)
+    assert drive(series, clock)[0].invalid == RESET
+
+
+def test_a_trial_that_is_too_short_is_repeated_longer_even_if_it_was_noisy(make, clock):
+    watch = ScriptedWatch(Observed(noise=FOREIGN))
+    series, _ = make(adaptive=True, count=2, warmup=0, max_invalid=0.5, watch=watch, iterations=1)
+    trials = drive(series, clock, seconds=0.5)
+    assert [trial.invalid and trial.invalid.partition(":")[0] for trial in trials] == ["too_short", None, None]
+    assert series.noisy is None
+
+
+def test_each_note_of_a_meter_is_kept_once_warm_ups_left_out(make, clock):
+    said = [("of the warm-up",), ("warm", "hot"), ("hot", "slow"), ("warm",)]
+    series, _ = make(count=3, warmup=1, seen={i: Measured(notes=notes) for i, notes in enumerate(said)})
+    drive(series, clock)
+    assert series.notes == ["warm", "hot", "slow"]
+
+
+def test_the_machine_is_looked_at_before_the_meters_begin_and_after_they_end(clock):
+    class Ordered(ScriptedWatch):
+        def begin(self, window):
+            meter.events.append("look")
+            return lambda: meter.events.append("look again") or Observed()
+
+    trial, meter = open_trial(clock, sync=lambda: meter.events.append("sync"), watch=Ordered())
+    with trial:
+        meter.events.append("work")
+    assert meter.events == ["sync", "look", "begin", "work", "sync", "end", "look again"]
+
+
+FOREIGN = Noise(kind="foreign", share=0.25, limit=0.10)
+SAID = "other processes used 25 % of the machine's CPU time (limit 10 %, noise.foreign)."
+QUIET, LOUD = Observed(), Observed(conditions={"cpu": {"foreign": 0.25}}, noise=FOREIGN)
+
+
+def test_few_noisy_trials_are_replaced_and_the_benchmark_is_not_noisy(make, clock):
+    series, _ = make(count=10, warmup=0, watch=ScriptedWatch(QUIET, LOUD, QUIET, LOUD))
+    trials = drive(series, clock)
+    assert [trial.index for trial in trials if trial.invalid] == [1, 3]
+    assert trials[1].invalid == f"noisy: {SAID}"
+    assert (len(trials), series.noisy) == (12, None)
+
+
+def test_more_noisy_trials_than_can_be_replaced_all_count_and_the_benchmark_is_noisy(make, clock):
+    watch = ScriptedWatch(LOUD, QUIET, LOUD, LOUD, QUIET, LOUD)
+    series, _ = make(count=10, warmup=0, watch=watch)
+    trials = drive(series, clock)
+    assert [trial.invalid for trial in trials] == [None] * 10
+    assert [i for i, trial in enumerate(trials) if "noisy" in trial.conditions.get("cpu", {})] == [0, 2, 3, 5]
+    assert trials[0].conditions == {"cpu": {"foreign": 0.25, "noisy": SAID}}
+    assert [trial.energy_j for trial in trials] == [{"package-0": 100.0}] * 10
+    assert series.noisy == (
+        "4 of 10 trials are noisy: other processes used 25 % of the machine's CPU time (limit 10 %), and the counters "
+        "hold that too. Measure on a runner that does nothing else, or raise noise.foreign."
+    )
+
+
+def test_where_no_trial_may_be_replaced_the_first_noisy_one_already_counts(make, clock):
+    series, _ = make(count=3, warmup=0, max_invalid=0.0, watch=ScriptedWatch(QUIET, LOUD))
+    assert [trial.invalid for trial in drive(series, clock)] == [None] * 3
+    assert series.noisy.startswith("1 of 3 trials are noisy: ")
+
+
+def test_noise_alone_never_makes_too_many_trials_invalid(make, clock):
+    series, _ = make(count=10, warmup=0, faults={0: counter_reset()}, watch=ScriptedWatch(QUIET, LOUD, LOUD))
+    trials = drive(series, clock)
+    assert [trial.invalid for trial in trials] == [RESET, *[None] * 10]
+    assert series.noisy.startswith("2 of 11 trials are noisy: ")
+
+
+def test_other_faults_beyond_what_is_allowed_end_the_series_however_noisy_it_is(make, clock):
+    faults = dict.fromkeys(range(4, 50), counter_reset())
+    series, _ = make(count=10, warmup=0, faults=faults, watch=ScriptedWatch(*[LOUD] * 50))
+    trials = drive(series, clock)
+    assert [trial.invalid for trial in trials] == [None] * 4 + [RESET] * 3
+
+
+def test_noise_in_a_warm_up_costs_nothing(make, clock):
+    series, _ = make(count=2, warmup=1, max_invalid=0.0, watch=ScriptedWatch(LOUD))
+    assert [trial.invalid for trial in drive(series, clock)] == [None, None]
+    assert series.noisy is None
+
+
+def test_progress_hears_of_a_noisy_trial_while_it_is_replaced_and_not_once_it_counts(make, clock):
+    series, _ = make(count=3, warmup=0, watch=ScriptedWatch(LOUD, LOUD, LOUD))
+    drive(series, clock)
+    assert series.progress.heard == [
+        ("bench", 0, 3, f"noisy: {SAID}"),
+        ("bench", 2, 3, None),
+        ("bench", 3, 3, None),
+    ]

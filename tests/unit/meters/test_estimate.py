@@ -4,11 +4,14 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 
-from energygate.errors import ConfigError, MeasurementInvalid
-from energygate.meters.base import Domain, Window
-from energygate.meters.estimate import Estimate, EstimateConstants
+from energygate.errors import MeasurementInvalid
+from energygate.meters.base import Window
+from energygate.meters.estimate import Estimate
+from energygate.meters.group import describe
+from energygate.meters.options import Calibration, EstimateOptions
 from energygate.meters.processes import others_cpu_s, own_cpu_s
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
@@ -22,7 +25,7 @@ WINDOW = Window(benchmark="b")
 
 @pytest.fixture
 def estimate():
-    meter = Estimate(EstimateConstants(watts_per_core=10.0))
+    meter = Estimate(EstimateOptions(watts_per_core=10.0))
     meter.open()
     yield meter
     meter.close()
@@ -165,24 +168,49 @@ def test_a_child_that_ends_without_being_waited_for_makes_the_window_invalid(est
 
 
 def test_base_power_is_added_for_the_time_of_the_window(clock):
-    meter = Estimate(EstimateConstants(watts_per_core=1e-6, base_w=7.0), clock=clock)
+    meter = Estimate(EstimateOptions(watts_per_core=1e-6, base_w=7.0), clock=clock)
     start = meter.begin(WINDOW)
     clock.sleep(2.0)
     assert meter.end(start).energy_j == {"cpu-estimate": pytest.approx(14.0, abs=1e-5)}
 
 
 def test_it_is_one_domain_and_says_its_constants():
-    meter = Estimate(EstimateConstants(watts_per_core=6.5, base_w=20.0))
-    assert meter.domains == (Domain(name="cpu-estimate", part="cpu", update_interval_s=0.01),)
-    assert meter.constants == {"watts_per_core": 6.5, "base_w": 20.0}
+    meter = Estimate(EstimateOptions(watts_per_core=6.5, base_w=20.0))
+    (domain,) = meter.domains
+    assert (domain.name, domain.part, domain.update_interval_s) == ("cpu-estimate", "cpu", 0.01)
+    assert meter.constants == {"watts_per_core": 6.5, "base_w": 20.0, "calibrated": None}
+
+
+CALIBRATED = Calibration(fingerprint="0123456789ab", r2=0.981, error=0.032, date="2026-11-25")
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "machine", "how_good"),
+    [
+        (None, "0123456789ab", "not calibrated, so its error is unknown"),
+        (CALIBRATED, "0123456789ab", "calibrated 2026-11-25 against rapl: error 3.2 %, R2 0.98"),
+        (
+            CALIBRATED,
+            "ffffffffffff",
+            "calibrated on another machine or set-up (0123456789ab), so its error here is unknown",
+        ),
+    ],
+    ids=["never", "here", "elsewhere"],
+)
+def test_it_says_its_model_and_its_error_wherever_it_shows(calibrated, machine, how_good):
+    options = EstimateOptions(watts_per_core=6.5, base_w=20.0, calibrated=calibrated)
+    meter = Estimate(options, machine=machine)
+    said = f"6.50 W per busy core, 20.0 W base; {how_good}"
+    assert describe(meter).detail == f"cpu-estimate: {said}"
+    assert meter.notes == (f"an estimate by model, no measurement: {said}.",)
 
 
 def test_orphans_are_left_to_the_system_again_when_it_is_closed():
     script = (
-        "import ctypes\nfrom energygate.meters.estimate import Estimate, EstimateConstants\n"
+        "import ctypes\nfrom energygate.meters.estimate import Estimate, EstimateOptions\n"
         "def adopts():\n    answer = ctypes.c_int()\n    ctypes.CDLL(None).prctl(37, ctypes.byref(answer), 0, 0, 0)\n"
         "    return answer.value\n"
-        "meter = Estimate(EstimateConstants())\nseen = [adopts()]\nmeter.open()\nseen.append(adopts())\n"
+        "meter = Estimate(EstimateOptions())\nseen = [adopts()]\nmeter.open()\nseen.append(adopts())\n"
         "meter.close()\nmeter.close()\nseen.append(adopts())\nprint(seen)\n"
     )
     answer = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True, check=True)
@@ -191,18 +219,11 @@ def test_orphans_are_left_to_the_system_again_when_it_is_closed():
 
 @pytest.mark.parametrize("watts", [0.0, -1.0, float("nan"), float("inf")])
 def test_watts_that_no_core_draws_are_refused(watts):
-    with pytest.raises(ConfigError) as refused:
-        EstimateConstants(watts_per_core=watts)
-    assert str(refused.value) == (
-        f"estimate.watts_per_core is {watts}. No energy could be told from the work. Give a positive number of watts, "
-        "such as 5.0."
-    )
+    with pytest.raises(msgspec.ValidationError, match=r"`float` > 0\.0|watts must be finite"):
+        msgspec.convert({"watts_per_core": watts}, EstimateOptions)
 
 
 @pytest.mark.parametrize("watts", [-0.1, float("nan"), float("inf")])
 def test_base_power_that_no_machine_draws_is_refused(watts):
-    with pytest.raises(ConfigError) as refused:
-        EstimateConstants(base_w=watts)
-    assert str(refused.value) == (
-        f"estimate.base_w is {watts}. A machine does not give energy back. Give a number of watts from 0 up."
-    )
+    with pytest.raises(msgspec.ValidationError, match=r"`float` >= 0\.0|watts must be finite"):
+        msgspec.convert({"base_w": watts}, EstimateOptions)

@@ -35,5 +35,5 @@ def test_a_counter_that_changes_once_in_three_seconds_has_no_interval(clock):
         measure_update_intervals_s([Stepping(clock, 2.9)], clock=clock, sleep=clock.sleep)
     assert str(refused.value) == (
         "The energy counter of gpu-0 (H100) changed 1 times in 3 s. A counter that stands still would show no energy "
-        "whatever runs. Update the driver, or leave GPUs out with --energy-meters=rapl."
+        "whatever runs. Update the driver. Or leave GPUs out with --energy-meters=rapl."
     )

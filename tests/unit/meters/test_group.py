@@ -2,8 +2,9 @@ import pytest
 
 from energygate.errors import ConfigError, InvalidCode, MeasurementInvalid
 from energygate.meters.base import Domain, Measured, Reading, Window
-from energygate.meters.estimate import Estimate, EstimateConstants
+from energygate.meters.estimate import Estimate
 from energygate.meters.group import MeterGroup
+from energygate.meters.options import EstimateOptions
 from energygate.model import MeterInfo
 
 WINDOW = Window(benchmark="b")
@@ -105,12 +106,12 @@ def test_two_meters_with_the_same_domain_are_refused():
 
 def test_an_estimate_beside_a_counter_of_the_same_part_is_refused():
     with pytest.raises(ConfigError) as refused:
-        MeterGroup([Scripted("rapl", PACKAGE), Estimate(EstimateConstants())])
+        MeterGroup([Scripted("rapl", PACKAGE), Estimate(EstimateOptions())])
     assert str(refused.value) == (
         "rapl and estimate both count the energy of: cpu. An estimate beside a counter of the same part counts it "
         "twice. Name one of them in --energy-meters."
     )
-    assert len(MeterGroup([Scripted("nvml", GPU), Estimate(EstimateConstants())]).meters) == 2
+    assert len(MeterGroup([Scripted("nvml", GPU), Estimate(EstimateOptions())]).meters) == 2
 
 
 def test_leaving_a_group_closes_every_meter():

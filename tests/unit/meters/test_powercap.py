@@ -11,6 +11,7 @@ from rig.plain import PlainTree
 
 from energygate.errors import MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Window
+from energygate.meters.options import RaplOptions
 from energygate.meters.powercap import Powercap
 
 WINDOW = Window(benchmark="b")
@@ -28,9 +29,11 @@ CORRECT_W = {
     "gap": {"package-0": 50, "package-1": 40},
 }
 
-TEXT_P = """\
+DENIED = """\
 Cannot read {path}: permission denied. Without it package energy is unknown, so this run cannot be gated. Give the \
 runner's group read access (docs/measuring.md#rapl-permission):
+"""
+TEXT_P = """\
 sudo groupadd -f energygate && sudo usermod -aG energygate runner
 sudo tee /etc/udev/rules.d/60-energygate.rules <<'EOF'
 SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chgrp energygate /sys%p/energy_uj"
@@ -47,7 +50,35 @@ z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/intel-rapl:*/energy_uj 0
 z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/intel-rapl:*/max_energy_range_uj 0444 root energygate - -
 EOF
 sudo systemd-tmpfiles --create /etc/tmpfiles.d/energygate.conf
-"""
+Or with a unit that runs at each boot:
+sudo tee /etc/systemd/system/energygate-rapl.service <<'EOF'
+[Unit]
+Description=Read access to the RAPL counters for the group energygate
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+WorkingDirectory=/sys/devices/virtual/powercap/intel-rapl
+ExecStart=/bin/sh -c 'chgrp energygate intel-rapl:*/energy_uj intel-rapl:*/intel-rapl:*/energy_uj; \\
+  chmod g+r intel-rapl:*/energy_uj intel-rapl:*/intel-rapl:*/energy_uj; \\
+  chmod a+r intel-rapl:*/intel-rapl:*/max_energy_range_uj; chmod a+r intel-rapl:*/max_energy_range_uj'
+[Install]
+WantedBy=multi-user.target
+EOF
+sudo systemctl daemon-reload && sudo systemctl enable --now energygate-rapl.service
+Last, on a machine that is yours alone: until the next boot, and for everyone on it:
+sudo chmod -R a+r /sys/devices/virtual/powercap/intel-rapl"""
+TEXT_C = (
+    "Docker: `-v /sys:/host/sys:ro` with `--energy-sysfs=/host/sys`, as root in the container or with `--group-add "
+    "GID` of the host's group. Podman: `--security-opt unmask=/sys/devices/virtual/powercap`. Best: run the job on "
+    "the host."
+)
+UNKNOWN = "Without it package energy is unknown, so this run cannot be gated."
+OTHER_METER = f"{UNKNOWN} Use bare metal, or another meter with --energy-meters."
+SETTLED = f"{UNKNOWN} Try again once drivers have settled, or use another meter with --energy-meters."
+
+
+def zone_folder(tree, zone="intel-rapl:0"):
+    return tree.energy_file(zone).parent
 
 
 def refusal(meter):
@@ -93,11 +124,52 @@ def test_amd_shows_the_package_on_every_die_so_the_lowest_is_read(powercap, rapl
     tree.pass_time(1.0)
     assert meter.end(start).energy_j == pytest.approx({"package-0": 68.0}, abs=1e-4)
     assert [domain.detail for domain in meter.domains] == ["intel-rapl:0"]
+    assert meter.notes == ("intel-rapl:1 repeats intel-rapl:0, so package-0 is counted once.",)
 
 
 def test_dies_that_repeat_each_other_are_told_by_their_counters_whatever_the_vendor(powercap, rapl):
-    assert [domain.detail for domain in rapl(powercap("amd-dies")).domains] == ["intel-rapl:0"]
-    assert [domain.detail for domain in rapl(powercap("intel-dies")).domains] == ["intel-rapl:0 + intel-rapl:1"]
+    mirrored, separate = rapl(powercap("amd-dies")), rapl(powercap("intel-dies"))
+    assert [domain.detail for domain in mirrored.domains] == ["intel-rapl:0"]
+    assert mirrored.notes == ("intel-rapl:1 repeats intel-rapl:0, so package-0 is counted once.",)
+    assert [domain.detail for domain in separate.domains] == ["intel-rapl:0 + intel-rapl:1"]
+    assert separate.notes == ()
+
+
+def test_what_was_noted_is_noted_once_when_it_is_opened_again(powercap, rapl):
+    meter = rapl(powercap("amd-dies"))
+    meter.open()
+    assert meter.notes == ("intel-rapl:1 repeats intel-rapl:0, so package-0 is counted once.",)
+
+
+@pytest.mark.parametrize(
+    ("layout", "first", "second", "name", "domain"),
+    [
+        ("server2", "intel-rapl:0", "intel-rapl:1", "package-0", "package-0"),
+        ("clientdram", "intel-rapl:0:0", "intel-rapl:0:1", "dram", "dram-0"),
+    ],
+)
+def test_two_counters_of_one_name_are_not_guessed_about(powercap, host, layout, first, second, name, domain):
+    tree = powercap(layout)
+    for zone in (first, second):
+        (zone_folder(tree, zone) / "name").write_text(f"{name}\n")
+    assert refusal(Powercap(tree.root, host=host)) == (
+        f"{zone_folder(tree, first)} and {second} both say that they count {domain}. Their sum may count its energy "
+        "twice, and one of them may miss a part of it. Look at their `name` files, and use another meter with "
+        "--energy-meters."
+    )
+
+
+def test_only_a_package_with_a_number_as_the_kernel_writes_it_is_one(powercap, host):
+    tree = powercap("hex")
+    odd = [b"package-\xd9\xa3", b"package-" + b"9" * 4000, b"package-0-die-", b"Package-0", b"\x1b[2Jx\ny", b"psys\n"]
+    for zone, name in zip(tree.machine.zones, odd * 2, strict=True):
+        (tree.root / zone.path / "name").write_bytes(name)
+    many = f"package-??, package-{'9' * 56}, package-0-die-, Package-0, ?[2Jx?y, psys"
+    assert refusal(Powercap(tree.root, host=host)) == (
+        f"No package among the RAPL counters in {tree.root}, only {many}, {many}. Those hold more or less than the "
+        "processors' energy, so they are not measured by accident. Use a machine with package counters, or another "
+        "meter with --energy-meters."
+    )
 
 
 @pytest.mark.parametrize("before_end_s", [1.97, 1.0, 0.03, 0.0])
@@ -134,6 +206,35 @@ def test_without_a_range_a_counter_that_falls_is_a_reset(powercap, rapl):
         meter.end(start)
 
 
+@pytest.mark.parametrize("limit", ["4097000000", "18446744073709551615", "0", "-5", "no data"])
+def test_a_limit_that_is_none_leaves_the_bound_alone(powercap, rapl, limit):
+    tree = powercap("one")
+    for what in ("power_limit", "max_power"):
+        (zone_folder(tree) / f"constraint_0_{what}_uw").write_text(f"{limit}\n")
+    meter = rapl(tree)
+    start = meter.begin(WINDOW)
+    tree.machine.zone("intel-rapl:0").run_at(1020, tree.machine.clock())
+    tree.pass_time(1.0)
+    with pytest.raises(MeasurementInvalid, match=r"^implausible: .* rose by 1020 J in 1.00 s, more than 1000 W: "):
+        meter.end(start)
+
+
+def test_a_limit_that_cannot_be_read_is_no_obstacle(powercap, rapl):
+    tree = powercap("one")
+    (limit := zone_folder(tree) / "constraint_0_power_limit_uw").unlink()
+    limit.mkdir()
+    assert [domain.name for domain in rapl(tree).domains] == ["package-0"]
+
+
+@pytest.mark.parametrize("text", ["0\n", "-1\n", "", "lots\n", "2621433288.50\n"])
+def test_a_range_that_is_no_range_is_refused(powercap, host, text):
+    tree = powercap("one")
+    (path := zone_folder(tree) / "max_energy_range_uj").write_text(text)
+    assert refusal(Powercap(tree.root, host=host)) == (
+        f"{path} exists and cannot be read: it holds no number. {OTHER_METER}"
+    )
+
+
 def test_the_largest_readable_limit_raises_the_bound(powercap, rapl):
     tree = powercap("one")
     folder = tree.root / "devices/virtual/powercap/intel-rapl/intel-rapl:0"
@@ -167,7 +268,73 @@ def test_a_zone_that_is_removed_while_it_is_held_is_a_read_error(powercap, rapl)
     with pytest.raises(MeasurementInvalid) as invalid:
         meter.end(start)
     assert str(invalid.value) == (
-        f"read_error: {energy_file} exists and cannot be read: No such process. The energy of package-1 is unknown."
+        f"read_error: {energy_file} exists and cannot be read: No such process (ESRCH). The energy of package-1 is "
+        "unknown."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("EIO", "exists and cannot be read: Input/output error (EIO)."),
+        ("EINVAL", "exists and cannot be read: Invalid argument (EINVAL)."),
+        ("ENODATA", "exists and cannot be read: No data available (ENODATA)."),
+        ("ENODEV", "is gone, so the kernel has removed this counter (ENODEV)."),
+    ],
+)
+def test_a_counter_that_fails_costs_the_windows_that_it_fails_in(fuse_powercap, host, error, said):
+    tree = fuse_powercap("clientdram", "--mode=0444")
+    energy_file = tree.root / "devices/virtual/powercap/intel-rapl/intel-rapl:0/energy_uj"
+    meter = Powercap(tree.root, host=host)
+    meter.open()
+    try:
+        start = meter.begin(WINDOW)
+        tree.command(f"error intel-rapl:0 {error}")
+        for window in (start, meter.begin(WINDOW)):
+            with pytest.raises(MeasurementInvalid) as invalid:
+                meter.end(window)
+            assert str(invalid.value) == f"read_error: {energy_file} {said} The energy of package-0 is unknown."
+        tree.command("error intel-rapl:0 none")
+        across = meter.begin(WINDOW)
+        assert set(meter.end(meter.begin(WINDOW)).energy_j) == {"package-0", "dram-0"}
+        assert set(meter.end(across).energy_j) == {"package-0", "dram-0"}
+    finally:
+        meter.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "said"),
+    [
+        (
+            "error intel-rapl:0 EIO",
+            "energy_uj",
+            f"exists and cannot be read: Input/output error (EIO). The energy of package-0 is unknown. {OTHER_METER}",
+        ),
+        (
+            "range_error intel-rapl:0 ENODATA",
+            "max_energy_range_uj",
+            f"exists and cannot be read: No data available (ENODATA). {OTHER_METER}",
+        ),
+        (
+            "range_error intel-rapl:0 ENODEV",
+            "max_energy_range_uj",
+            f"is gone, so the kernel has removed this counter (ENODEV). {SETTLED}",
+        ),
+    ],
+)
+def test_a_counter_that_fails_from_the_start_cannot_be_used(fuse_powercap, host, command, file, said):
+    tree = fuse_powercap("one", "--mode=0444")
+    tree.command(command)
+    path = tree.root / "devices/virtual/powercap/intel-rapl/intel-rapl:0" / file
+    assert refusal(Powercap(tree.root, host=host)) == f"{path} {said}"
+
+
+@pytest.mark.parametrize("file", ["name", "energy_uj"])
+def test_a_zone_that_vanishes_while_it_is_opened_is_refused(powercap, host, file):
+    tree = powercap("server2")
+    (path := zone_folder(tree, "intel-rapl:1") / file).unlink()
+    assert refusal(Powercap(tree.root, host=host)) == (
+        f"{path} is gone, so the kernel has removed this counter (ENOENT). {SETTLED}"
     )
 
 
@@ -178,6 +345,21 @@ def test_a_file_without_a_number_is_a_read_error(powercap, rapl):
     os.truncate(tree.energy_file("intel-rapl:0"), 0)
     with pytest.raises(MeasurementInvalid, match=r"exists and cannot be read: it holds no number\."):
         meter.end(start)
+
+
+@pytest.mark.parametrize("shown", ["-1", "262143328851", "99999999999999999999", "1_000"])
+def test_a_number_that_no_counter_of_its_range_shows_is_a_read_error(powercap, rapl, shown):
+    tree = powercap("one")
+    meter = rapl(tree)
+    start = meter.begin(WINDOW)
+    (file := tree.energy_file("intel-rapl:0")).write_text(f"{shown}\n")
+    for window in (start, meter.begin(WINDOW)):
+        with pytest.raises(MeasurementInvalid) as invalid:
+            meter.end(window)
+        assert str(invalid.value) == (
+            f"read_error: {file} exists and cannot be read: it holds {shown}, and it counts from 0 to 262143328850. "
+            "The energy of package-0 is unknown."
+        )
 
 
 def test_a_counter_that_gives_no_number_at_all_cannot_be_used(powercap, host):
@@ -197,10 +379,25 @@ from energygate.errors import MeterUnavailable
 from energygate.meters.host import Host
 from energygate.meters.powercap import Powercap
 try:
-    Powercap(Path(sys.argv[1]), host=Host(cpuinfo=Path(sys.argv[2]), user="runner")).open()
+    marks = tuple(map(Path, sys.argv[3:]))
+    host = Host(cpuinfo=Path(sys.argv[2]), mountinfo=Path(sys.argv[2]), container_marks=marks, user="runner")
+    Powercap(Path(sys.argv[1]), host=host).open()
 except MeterUnavailable as refusal:
-    print(refusal)
+    print(refusal, end="")
 """
+
+
+def read_without_privileges(root, host, *marks):
+    """What a user hears to whom modes apply, which they do not to root."""
+    command = [sys.executable, "-c", READER, root, host.cpuinfo, *marks]
+    if os.geteuid() == 0:
+        dropped = "-dac_override,-dac_read_search"
+        command = ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}", *command]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if "setpriv" in answer.stderr:
+        pytest.skip(f"{answer.stderr.strip()}: this would have shown the text for a counter that may not be read")
+    assert answer.stderr == ""
+    return answer.stdout
 
 
 @pytest.mark.parametrize("file", ["energy_uj", "max_energy_range_uj"])
@@ -209,14 +406,22 @@ def test_a_counter_that_only_root_may_read_is_refused_with_the_commands_that_ope
     path = powercap("server2").root / "devices/virtual/powercap/intel-rapl" / zone / file
     path.chmod(0)
     root = path.parents[zone.count("/") + 5]
-    command = [sys.executable, "-c", READER, root, host.cpuinfo]
-    if os.geteuid() == 0:
-        dropped = "-dac_override,-dac_read_search"
-        command = ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}", *command]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if "setpriv" in answer.stderr:
-        pytest.skip(f"{answer.stderr.strip()}: this would have shown the text for a counter that may not be read")
-    assert (answer.stdout, answer.stderr) == (TEXT_P.format(path=path), "")
+    assert read_without_privileges(root, host) == DENIED.format(path=path) + TEXT_P
+
+
+def test_in_a_container_that_is_done_on_the_host(powercap, host, tmp_path):
+    tree = powercap("one")
+    (path := tree.energy_file("intel-rapl:0")).chmod(0)
+    (mark := tmp_path / ".dockerenv").touch()
+    assert read_without_privileges(tree.root, host, mark) == (
+        f"{DENIED.format(path=path)}{TEXT_P}\nThis is a container ({mark} exists): do that on its host. {TEXT_C}"
+    )
+
+
+def test_the_documentation_gives_the_same_commands():
+    documented = (ROOT / "docs/measuring.md").read_text()
+    commands = [line for line in TEXT_P.replace("energygate runner", "energygate USER").splitlines() if line[-1] != ":"]
+    assert [line for line in commands if line not in documented] == []
 
 
 def test_psys_alone_is_not_measured_by_accident(powercap, host):
@@ -243,10 +448,23 @@ def test_a_container_is_told_how_to_see_the_counters(tmp_path):
     (mark := tmp_path / ".dockerenv").touch()
     assert refusal(Powercap(tmp_path, host=make_host(tmp_path, marks=(mark,)))) == (
         f"No RAPL counters in {tmp_path}: this is a container ({mark} exists). Container runtimes put an empty "
-        "read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. Docker: "
-        "`-v /sys:/host/sys:ro` with `--energy-sysfs=/host/sys`, as root in the container or with `--group-add GID` of "
-        "the host's group. Podman: `--security-opt unmask=/sys/devices/virtual/powercap`. Best: run the job on the "
-        "host."
+        f"read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. {TEXT_C}"
+    )
+
+
+def test_a_container_without_a_mark_is_known_by_what_lies_over_the_counters(tmp_path, host):
+    host.mountinfo.write_text("31 23 0:40 / /sys/devices/virtual/powercap ro - tmpfs tmpfs ro\n")
+    assert refusal(Powercap(tmp_path, host=host)) == (
+        f"No RAPL counters in {tmp_path}: this is a container (a tmpfs lies over the counters). Container runtimes put "
+        "an empty read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. "
+        f"{TEXT_C}"
+    )
+
+
+def test_a_root_that_is_not_there_is_named(tmp_path, host):
+    assert refusal(Powercap(tmp_path / "sys", host=host)) == (
+        f"{tmp_path / 'sys'} is not a folder, and sysfs should be mounted there. {UNKNOWN} Correct --energy-sysfs, or "
+        "leave it out: it is /sys then."
     )
 
 
@@ -263,8 +481,62 @@ def test_counters_that_a_virtual_machine_shows_of_its_own_are_refused(powercap, 
     root = powercap("one").root
     assert refusal(Powercap(root, host=make_host(tmp_path, flags="hypervisor", sysfs=root))) == (
         "This virtual machine (hypervisor flag in /proc/cpuinfo) shows RAPL counters. They are emulated or the host's, "
-        "so they do not count this machine's energy. Use bare metal (EC2: `*.metal`)."
+        "so they do not count this machine's energy. Use bare metal (EC2: `*.metal`), or put up with them: `rapl: "
+        "{virtual: allow}` in energygate.yml."
     )
+
+
+def test_counters_of_a_virtual_machine_that_are_allowed_are_noted_and_compared_among_themselves(
+    powercap, rapl, tmp_path
+):
+    tree = powercap("one")
+    host = make_host(tmp_path, flags="hypervisor", sysfs=tree.root)
+    meter = rapl(tree, host=host, options=RaplOptions(virtual="allow"))
+    assert meter.notes == (
+        "this virtual machine (hypervisor flag in /proc/cpuinfo) shows counters that are emulated or the host's.",
+    )
+    assert meter.constants == {"virtual": "allow"}
+    assert Powercap(tree.root, host=host).constants == {}
+
+
+def own(tree, folder, *, flags="fpu sgx", controls=b""):
+    """An Intel machine whose own sysfs is the tree."""
+    host = make_host(folder, flags=flags, sysfs=tree.root)
+    host.msr.write_bytes(bytes(0xBC) + controls)
+    return host
+
+
+def test_counters_that_the_processor_randomises_are_refused(powercap, tmp_path):
+    tree = powercap("one")
+    assert refusal(Powercap(tree.root, host=own(tree, tmp_path, controls=b"\1" + bytes(7)))) == (
+        "This processor randomises its RAPL counters: energy filtering is on (bit 0 of MSR 0xBC). Readings may be "
+        "wrong by up to 50 % (INTEL-SA-00389), so a difference may be the filter's. Switch SGX off in the firmware, or "
+        "put up with it: `rapl: {filtered: allow}` in energygate.yml."
+    )
+
+
+def test_randomised_counters_that_are_allowed_are_noted_and_compared_among_themselves(powercap, rapl, tmp_path):
+    tree = powercap("one")
+    host = own(tree, tmp_path, controls=b"\1" + bytes(7))
+    meter = rapl(tree, host=host, options=RaplOptions(filtered="allow"))
+    assert meter.notes == ("energy filtering is on (bit 0 of MSR 0xBC): readings may be wrong by up to 50 %.",)
+    assert meter.constants == {"filtered": "allow"}
+
+
+def test_counters_that_may_be_randomised_are_noted(powercap, rapl, tmp_path):
+    tree = powercap("one")
+    host = own(tree, tmp_path)
+    [note] = rapl(tree, host=host).notes
+    assert note == (
+        "this processor has SGX switched on, so its counters may be randomised by up to 50 % (INTEL-SA-00389), and "
+        f"{host.msr} does not say. Switch SGX off in the firmware."
+    )
+    assert rapl(tree, host=own(tree, tmp_path, controls=bytes(8))).notes == ()
+
+
+def test_what_this_machine_does_to_its_own_counters_says_nothing_of_a_mounted_tree(powercap, rapl, tmp_path):
+    meter = rapl(powercap("one"), host=own(powercap("client"), tmp_path, controls=b"\1" + bytes(7)))
+    assert meter.notes == ()
 
 
 def test_a_mounted_tree_is_read_in_a_virtual_machine_too(powercap, rapl, tmp_path):

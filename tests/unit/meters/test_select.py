@@ -1,4 +1,3 @@
-import os
 import threading
 from pathlib import Path
 
@@ -6,8 +5,8 @@ import pytest
 
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.meters.base import Window
-from energygate.meters.estimate import EstimateConstants
-from energygate.meters.select import MeterOptions, Probe, open_meters, probe
+from energygate.meters.options import EstimateOptions
+from energygate.meters.select import MeterOptions, open_meters
 
 LINE = '{"energy_j": {"package-0": 2.0}, "duration_s": 1.0}\n'
 
@@ -24,9 +23,9 @@ def test_rapl_is_opened_by_name(options):
 
 
 def test_the_estimate_is_opened_by_name_with_its_constants(clock):
-    options = MeterOptions(estimate=EstimateConstants(watts_per_core=8.0), clock=clock)
+    options = MeterOptions(estimate=EstimateOptions(watts_per_core=8.0), clock=clock)
     with open_meters(["estimate"], options).group as group:
-        assert group.meters[0].constants == {"watts_per_core": 8.0, "base_w": 0.0}
+        assert group.meters[0].constants == {"watts_per_core": 8.0, "base_w": 0.0, "calibrated": None}
 
 
 def test_a_replay_is_opened_by_its_file(tmp_path):
@@ -36,14 +35,23 @@ def test_a_replay_is_opened_by_its_file(tmp_path):
         assert group.is_replay
 
 
-@pytest.mark.parametrize("names", [["volts"], ["auto", "rapl"], ["pyrapl"], ["prometheus"], ["replay"], []])
+@pytest.mark.parametrize("names", [["volts"], ["auto", "rapl"], ["replay"], []])
 def test_a_name_that_is_not_known_is_refused_with_the_list(options, names):
     wrong = names[0] if names else ""
     with pytest.raises(ConfigError) as refused:
         open_meters(names, options)
     assert str(refused.value) == (
         f"--energy-meters names {wrong!r}. There is no such meter to be had alone or beside others. Allowed: auto, "
-        "rapl, nvml, estimate, replay:FILE; auto and replay:FILE stand alone."
+        "rapl, nvml, pyrapl, prometheus, codecarbon, estimate, replay:FILE; auto and replay:FILE stand alone."
+    )
+
+
+def test_prometheus_without_its_block_says_what_to_write(options):
+    with pytest.raises(ConfigError) as refused:
+        open_meters(["prometheus"], options)
+    assert str(refused.value) == (
+        "The meter prometheus is asked for, and nothing says where it is. Without an address and a preset there is "
+        'nothing to scrape. Add to energygate.yml: prometheus: {url: "http://127.0.0.1:9090", preset: node_exporter}.'
     )
 
 
@@ -72,37 +80,3 @@ def test_a_named_meter_that_cannot_open_gives_its_own_reason_and_closes_the_othe
 
 def test_the_real_machine_is_the_default():
     assert MeterOptions().sysfs == Path("/sys")
-
-
-def test_a_probe_reads_watts_by_domain(powercap, host, clock):
-    tree = powercap("server2")
-    rapl, nvml = probe(MeterOptions(sysfs=tree.root, host=host, clock=clock), seconds=2.0, sleep=tree.pass_time)
-    assert (rapl.name, rapl.usable, [info.name for info in rapl.infos]) == ("rapl", True, ["rapl"])
-    assert rapl.power_w == pytest.approx({"package-0": 50, "dram-0": 6, "package-1": 40, "dram-1": 5}, abs=2e-4)
-    assert nvml.name == "nvml"
-
-
-def test_a_probe_of_what_cannot_be_used_says_what_why_and_the_fix(tmp_path, powercap, host, clock):
-    rapl, _ = probe(MeterOptions(sysfs=powercap("psys-only").root, host=host, clock=clock), sleep=clock.sleep)
-    assert rapl == Probe(
-        name="rapl",
-        what=f"No package among the RAPL counters in {tmp_path}/sysfs-psys-only, only psys.",
-        why="Those hold more or less than the processors' energy, so they are not measured by accident.",
-        fix="Use a machine with package counters, or another meter with --energy-meters.",
-    )
-    assert not rapl.usable
-
-
-def test_a_probe_whose_reading_fails_is_not_usable(powercap, host, clock):
-    tree = powercap("one")
-
-    def lose(seconds):
-        os.truncate(tree.energy_file("intel-rapl:0"), 0)
-
-    rapl, _ = probe(MeterOptions(sysfs=tree.root, host=host, clock=clock), sleep=lose)
-    assert not rapl.usable
-    assert [info.domains for info in rapl.infos] == [("package-0",)]
-    assert rapl.what == (
-        f"{tree.energy_file('intel-rapl:0')} exists and cannot be read: it holds no number. The energy of package-0 is "
-        "unknown."
-    )

@@ -1,39 +1,256 @@
+import json
+
 import pytest
-from fakes import a_machine, a_meter
+from fakes import a_machine
 
-from energygate.meters.select import Probe
-from energygate.report.doctor import render_doctor
+from energygate.meters.base import Domain
+from energygate.meters.diagnosis import Accuracy, Diagnosis, Finding, Probe
+from energygate.report.doctor import doctor_document, render_doctor
 
-MACHINE = a_machine(hard={"virtual": "none"})
-RAPL = Probe(name="rapl", infos=(a_meter(),), power_w={"package-0": 48.13, "dram-0": 5.0})
-NVML = Probe(name="nvml", what="No driver.", why="GPUs are unknown.", fix="Install it.\nOr leave it out.")
+RAPL = Probe(
+    name="rapl",
+    kind="counter",
+    domains=(
+        Domain(name="package-0", part="cpu", update_interval_s=0.001, resolution_j=6.1035e-5, detail="intel-rapl:0"),
+        Domain(name="dram-0", part="dram", update_interval_s=0.001, resolution_j=1.53e-5, detail="intel-rapl:0:0"),
+    ),
+    power_w={"package-0": 48.13, "dram-0": 5.0},
+)
+NO_DRIVER = Finding(what="No driver.", why="GPUs are unknown.", fix="Install it.")
+NVML = Probe(name="nvml", kind="counter", refusal=NO_DRIVER)
+FAST = Accuracy(trial_s=1.0, edge_error=0.000408, at_most=False)
+GOVERNOR = Finding(
+    what="The CPU governor is powersave.", why="It follows.", fix="sudo cpupower frequency-set -g performance"
+)
+UNIT = Finding(
+    what="The next boot lets the clock go again.",
+    why="So it must be kept.",
+    fix="sudo tee /etc/u.service <<'EOF'\n[Unit]\n[Service]\nExecStart=/bin/true\nEOF\nsudo systemctl enable --now u",
+)
 
 
-def test_a_usable_counter_shows_its_watts_and_another_its_reason_and_fix():
-    assert render_doctor([RAPL, NVML], MACHINE) == (
-        "machine: epyc-7763-2s, virtual: no\n"
+def diagnosis(*meters, findings=(), **more):
+    known = {
+        "machine": a_machine(hard={"virtual": "none"}),
+        "virtual_machine": None,
+        "container": None,
+        "clock": "governor powersave, turbo unknown",
+        "load_average": 0.125,
+        "load": {"foreign": 0.0123, "pressure": None, "steal": 0.0},
+        "estimate": "5.00 W per busy core, 0 W base; not calibrated, so its error is unknown",
+    }
+    return Diagnosis(**known | more, meters=meters, findings=tuple(findings))
+
+
+def shown(*meters, **more):
+    return render_doctor(diagnosis(*meters, **more), color=False)
+
+
+def test_one_screen_says_what_can_be_measured_how_well_and_what_to_type():
+    assert shown((RAPL, FAST), (NVML, None), findings=[UNIT, GOVERNOR]) == (
+        "energygate doctor: 1 of 2 hardware counters usable, 3 to mend\n"
         "\n"
-        "rapl: usable\n"
-        "    refreshed every 1.00 ms, in steps of 0.0610 mJ\n"
-        "    package-0: 48.1 W now\n"
-        "    dram-0: 5.00 W now\n"
+        "machine     epyc-7763-2s, bare metal\n"
+        "clock       governor powersave, turbo unknown\n"
+        "load        other processes 1.2 %, waiting for a processor unknown, taken by the\n"
+        "            hypervisor 0 %; load average 0.125\n"
         "\n"
-        "nvml: not usable. No driver. GPUs are unknown.\n"
+        "meter       domain       now       refreshed  step      trial     edge error\n"
+        "rapl        package-0    48.1 W    1.00 ms    0.0610 mJ 1.00 s    0.041 %\n"
+        "            dram-0       5.00 W    1.00 ms    0.0153 mJ\n"
+        "            reads package-0 intel-rapl:0, dram-0 intel-rapl:0:0\n"
+        "nvml        not usable [1]: No driver.\n"
+        "estimate    5.00 W per busy core, 0 W base; not calibrated, so its error is\n"
+        "            unknown (`energygate doctor --calibrate` mends that); decides only\n"
+        "            with allow_estimates\n"
+        "            edge error: what refreshes alone make of one trial of that length\n"
+        "            (standard deviation; <: less, for the meter waits for them). See\n"
+        "            docs/measuring.md.\n"
+        "\n"
+        "[1] nvml: GPUs are unknown.\n"
         "    Install it.\n"
-        "    Or leave it out.\n"
+        "\n"
+        "[2] The CPU governor is powersave. It follows.\n"
+        "    sudo cpupower frequency-set -g performance\n"
+        "\n"
+        "[3] The next boot lets the clock go again. So it must be kept.\n"
+        "sudo tee /etc/u.service <<'EOF'\n"
+        "[Unit]\n"
+        "[Service]\n"
+        "ExecStart=/bin/true\n"
+        "EOF\n"
+        "sudo systemctl enable --now u\n"
         "\n"
         "Energy can be measured here by rapl.\n"
     )
 
 
-@pytest.mark.parametrize(("found", "shown"), [("none", "no"), ("unknown", "yes, of unknown make"), ("kvm", "kvm")])
-def test_a_virtual_machine_is_named_as_far_as_it_is_known(found, shown):
-    first = render_doctor([], a_machine(hard={"virtual": found})).splitlines()[0]
-    assert first == f"machine: epyc-7763-2s, virtual: {shown}"
+def test_a_machine_in_order_has_nothing_to_mend():
+    lines = shown((RAPL, FAST)).splitlines()
+    assert lines[0] == "energygate doctor: 1 of 1 hardware counters usable, nothing to mend"
+    assert lines[-1] == "Energy can be measured here by rapl."
 
 
-def test_without_a_counter_the_estimate_is_offered_and_not_taken():
-    assert render_doctor([NVML], MACHINE).splitlines()[-1] == (
-        "No hardware counter can be read here, so nothing can be measured. An estimate from CPU seconds is offered as "
-        "--energy-meters=estimate; it is labelled everywhere and decides only with --energy-allow-estimates."
+def test_what_one_command_mends_stands_under_one_number():
+    one, other = (Finding(what=f"{name} is busy.", why="It is in the number.", fix="Stop it.") for name in "AB")
+    assert "\n[1] A is busy. It is in the number. B is busy.\n    Stop it.\n\n" in shown(
+        (RAPL, FAST), findings=[one, other]
     )
+
+
+def test_a_sentence_that_holds_its_own_fix_is_shown_alone():
+    finding = Finding(what="A package `tests` shadows yours: delete it.", why="", fix="")
+    assert "\n[1] A package `tests` shadows yours: delete it.\n\nEnergy" in shown((RAPL, FAST), findings=[finding])
+
+
+def test_a_command_inside_a_sentence_is_not_broken():
+    command = "`sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia`"
+    text = shown(
+        (
+            Probe(
+                name="nvml",
+                kind="counter",
+                refusal=Finding(what="A", why="B", fix=f"Reload the module then: {command}."),
+            ),
+            None,
+        )
+    )
+    assert f"    {command}.\n" in text
+
+
+def test_a_meter_that_waits_for_refreshes_has_less_error_than_they_make():
+    gpu = Domain(name="gpu-0", part="gpu", update_interval_s=0.1, resolution_j=0.001)
+    probe = Probe(
+        name="nvml", kind="counter", domains=(gpu,), power_w={"gpu-0": 62.0}, notes=("persistence mode is off.",)
+    )
+    text = shown((probe, Accuracy(trial_s=10.0, edge_error=0.00408, at_most=True)))
+    assert "nvml        gpu-0        62.0 W    0.100 s    1.00 mJ   10.0 s    < 0.41 %\n" in text
+    assert "            note: persistence mode is off.\n" in text
+
+
+def test_a_scraped_meter_without_a_reading_shows_the_trial_that_it_needs():
+    series = Domain(name="package-0", part="cpu", update_interval_s=15.0, resolution_j=1e-6, shortest_window_s=300.0)
+    probe = Probe(name="prometheus", kind="scraped", domains=(series,))
+    text = shown((probe, Accuracy(trial_s=300.0, edge_error=0.0204, at_most=True)))
+    assert "prometheus  package-0              15.0 s     1.00 \N{MICRO SIGN}J   300 s     < 2 %\n" in text
+    assert text.endswith("Energy can be measured here by prometheus.\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"virtual_machine": "KVM"}, "epyc-7763-2s, virtual machine (KVM)"),
+        ({"container": "/.dockerenv"}, "epyc-7763-2s, bare metal, container (/.dockerenv)"),
+    ],
+)
+def test_where_this_runs_is_told(more, words):
+    assert f"machine     {words}\n" in shown((RAPL, FAST), **more)
+
+
+def test_without_a_counter_the_estimate_is_offered_and_what_it_decides():
+    text = shown((NVML, None))
+    assert "--calibrate" not in text
+    assert " ".join(text.split("\n\n")[-1].split()) == (
+        "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
+        "instead, labelled; it decides only with --energy-allow-estimates."
+    )
+
+
+def test_integrated_power_and_another_tools_estimate_are_no_counters():
+    gpu = Probe(
+        name="nvml-power", kind="integrated", domains=(Domain(name="gpu-0", part="gpu", update_interval_s=0.05),)
+    )
+    other = Probe(name="codecarbon", kind="estimate", domains=(Domain(name="package", part="cpu"),))
+    text = shown((gpu, FAST), (other, FAST))
+    assert text.startswith("energygate doctor: 0 of 0 hardware counters usable")
+    assert "            integrated power: decides only with allow_estimates\n" in text
+    assert "No hardware counter can be used here" in text
+
+
+def test_meters_that_the_configuration_asks_for_and_that_fail_are_the_conclusion():
+    text = shown((RAPL, FAST), (NVML, None), wanted=("rapl", "nvml"))
+    assert " ".join(text.split("\n\n")[-1].split()) == (
+        "The configuration asks for nvml, which cannot be used here: a run would stop with exit code 5."
+    )
+
+
+def test_what_a_driver_says_cannot_steer_the_terminal():
+    evil = Probe(name="nvml", kind="counter", refusal=Finding(what="a\x1b[2Jb\nc", why="", fix="\x1b]0;x\x07do it."))
+    assert "\x1b" not in shown((evil, None))
+    assert "nvml        not usable [1]: a" in shown((evil, None))
+
+
+def test_colour_is_given_where_it_is_asked_for():
+    assert "\x1b[1;32mEnergy can be measured here by rapl." in render_doctor(diagnosis((RAPL, FAST)), color=True)
+
+
+def test_the_document_says_the_same():
+    document = doctor_document(diagnosis((RAPL, FAST), (NVML, None), findings=[GOVERNOR]))
+    assert json.loads(json.dumps(document)) == {
+        "usable": True,
+        "conclusion": "Energy can be measured here by rapl.",
+        "machine": {
+            "fingerprint": "0123456789ab",
+            "label": "epyc-7763-2s",
+            "hard": {"virtual": "none"},
+            "soft": {"kernel": "6.8.0"},
+        },
+        "surroundings": {
+            "virtual_machine": None,
+            "container": None,
+            "clock": "governor powersave, turbo unknown",
+            "load_average": 0.125,
+            "foreign": 0.0123,
+            "pressure": None,
+            "steal": 0.0,
+        },
+        "meters": [
+            {
+                "name": "rapl",
+                "kind": "counter",
+                "usable": True,
+                "domains": [
+                    {
+                        "name": "package-0",
+                        "part": "cpu",
+                        "update_interval_s": 0.001,
+                        "resolution_j": 6.1035e-5,
+                        "shortest_window_s": None,
+                        "power_w": 48.13,
+                        "detail": "intel-rapl:0",
+                    },
+                    {
+                        "name": "dram-0",
+                        "part": "dram",
+                        "update_interval_s": 0.001,
+                        "resolution_j": 1.53e-5,
+                        "shortest_window_s": None,
+                        "power_w": 5.0,
+                        "detail": "intel-rapl:0:0",
+                    },
+                ],
+                "trial_s": 1.0,
+                "edge_error": 0.000408,
+                "notes": [],
+                "refusal": None,
+            },
+            {
+                "name": "nvml",
+                "kind": "counter",
+                "usable": False,
+                "domains": [],
+                "trial_s": None,
+                "edge_error": None,
+                "notes": [],
+                "refusal": {"what": "No driver.", "why": "GPUs are unknown.", "fix": "Install it."},
+            },
+        ],
+        "estimate": "5.00 W per busy core, 0 W base; not calibrated, so its error is unknown",
+        "findings": [
+            {
+                "what": "The CPU governor is powersave.",
+                "why": "It follows.",
+                "fix": "sudo cpupower frequency-set -g performance",
+            }
+        ],
+    }

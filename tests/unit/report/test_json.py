@@ -66,6 +66,7 @@ def test_the_file_has_the_documented_keys_and_ends_with_one_newline():
         "domains",
         "work",
         "estimated",
+        "label",
         "location",
         "notes",
     }

@@ -8,7 +8,7 @@ from cmarkgfm.cmark import Options
 from fakes import a_machine, a_meter, a_report, a_row
 from msgspec.structs import replace
 
-from energygate.model import BaselineRuns, Head, Metric, Outcome, TrialCounts
+from energygate.model import BaselineRuns, Head, Metric, Net, Outcome, TrialCounts
 from energygate.report.markdown import MARKER, code, render_markdown, span
 
 GOLDEN = Path(__file__).parent / "golden" / "comment.md"
@@ -214,6 +214,37 @@ def test_every_joule_of_an_estimate_says_so_and_the_first_paragraph_too():
     assert numbers == ["100 J (estimate)", "101 J (estimate)"] * len(Outcome)
     assert "Estimated by `estimate` (`cpu-estimate`) on `epyc-7763-2s`. **These figures are estimates" in comment
     assert "Measured by" not in comment
+
+
+def test_integrated_power_is_called_so_and_not_an_estimate_by_model():
+    power = a_meter(name="nvml-power", kind="integrated", domains=("gpu-0",))
+    row = a_row(estimated=True, label="integrated power")
+    comment = render_markdown(replace(a_report(row), meters=(power,)))
+    assert "101 J (integrated power)" in comment
+    assert (
+        "Integrated by `nvml-power` (`gpu-0`) on `epyc-7763-2s`. **These figures are integrated power, not measured "
+        "energy.**"
+    ) in comment
+
+
+def test_an_estimate_says_how_good_it_is():
+    detail = "cpu-estimate: 5.00 W per busy core, 0 W base; not calibrated, so its error is unknown"
+    meter = replace(a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)), detail=detail)
+    text = render_markdown(replace(a_report(a_row(estimated=True)), meters=(meter,)))
+    assert f"Estimated by `estimate` (`{detail}`) on `epyc-7763-2s`." in text
+
+
+def test_net_values_are_a_folded_part_of_their_own_and_one_that_is_refused_says_why():
+    evil = "`<b>|x"
+    net = Net(idle_w=12.1, base=61.0, head=62.0, uncertainty=1.0)
+    refused = Net(idle_w=12.1, refused=f"the trials' of {evil}")
+    text = render_markdown(a_report(a_row(benchmark="a", net=net), a_row(benchmark=evil, net=refused)))
+    (part,) = (part for part in text.split("<details>") if part.startswith("<summary>Net of idle power</summary>"))
+    assert part.splitlines()[2:4] == [
+        "- `a`: net of 12.1 W idle: 61.0 \N{RIGHTWARDS ARROW} 62.0 J (\N{PLUS-MINUS SIGN} 1.00)",
+        f"- `` {evil} ``: ``net of idle: not shown, because the trials' of {evil}``",
+    ]
+    assert "<b>" not in rendered(text)
 
 
 def test_measured_joules_are_not_called_estimates():

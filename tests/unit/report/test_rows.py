@@ -1,7 +1,8 @@
 import pytest
 from fakes import a_meter, a_report, a_row
+from msgspec.structs import replace
 
-from energygate.model import Metric, Outcome, TrialCounts
+from energygate.model import Metric, Net, Outcome, TrialCounts
 from energygate.report import rows
 
 MINUS = "\N{MINUS SIGN}"
@@ -33,6 +34,12 @@ def test_a_value_carries_its_unit_and_says_that_it_is_an_estimate():
     row = a_row(metric=Metric.J_PER_REQUEST, estimated=True)
     assert rows.typical(3.4149, row) == "3.41 J/request (estimate)"
     assert rows.typical(3.4149, a_row(metric=Metric.J_PER_OUTPUT_TOKEN)) == "3.41 J/token"
+
+
+def test_integrated_power_is_called_so_beside_each_number():
+    row = a_row(estimated=True, label="integrated power", net=Net(idle_w=12.0, head=62.0))
+    assert rows.sides(row) == "100 \N{RIGHTWARDS ARROW} 101 J (integrated power)"
+    assert rows.net(row).endswith("62.0 J (integrated power)")
 
 
 def test_a_limit_is_no_estimate_though_what_was_measured_is():
@@ -182,3 +189,40 @@ def test_numbers_are_measured_estimated_replayed_or_integrated_as_their_meter_sa
         "replayed by replay (package-0)"
     )
     assert rows.provenance(()) == "nothing measured"
+
+
+def test_an_estimate_says_how_good_it_is_where_it_is_named():
+    detail = "cpu-estimate: 5.00 W per busy core, 0 W base; not calibrated, so its error is unknown"
+    meter = replace(a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)), detail=detail)
+    assert rows.provenance((meter,)) == f"estimated by estimate ({detail})"
+
+
+NET = Net(idle_w=12.1, base=3.01, head=3.2, uncertainty=0.05)
+
+
+@pytest.mark.parametrize(
+    ("net", "more", "text"),
+    [
+        (NET, {}, "net of 12.1 W idle: 3.01 \N{RIGHTWARDS ARROW} 3.20 J/request (\N{PLUS-MINUS SIGN} 0.0500)"),
+        (replace(NET, base=None), {}, "net of 12.1 W idle: 3.20 J/request (\N{PLUS-MINUS SIGN} 0.0500)"),
+        (
+            Net(idle_w=12.1, base=0.0012, head=0.0011, uncertainty=0.0001),
+            {},
+            "net of 12.1 W idle: 1.20 \N{RIGHTWARDS ARROW} 1.10 mJ/request (\N{PLUS-MINUS SIGN} 0.100)",
+        ),
+        (
+            replace(NET, base=None),
+            {"estimated": True},
+            "net of 12.1 W idle: 3.20 J/request (\N{PLUS-MINUS SIGN} 0.0500) (estimate)",
+        ),
+        (
+            Net(idle_w=12.1, refused="2 of 4 trials used no more than the idle power of 12.1 W"),
+            {},
+            "net of idle: not shown, because 2 of 4 trials used no more than the idle power of 12.1 W",
+        ),
+        (None, {}, ""),
+    ],
+    ids=["both sides", "head alone", "thousandths", "estimate", "refused", "not measured"],
+)
+def test_net_values_stand_beside_the_gross_ones_in_words(net, more, text):
+    assert rows.net(a_row(metric=Metric.J_PER_REQUEST, net=net, **more)) == text

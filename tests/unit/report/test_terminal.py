@@ -3,7 +3,7 @@ import re
 from fakes import a_machine, a_meter, a_report, a_row
 from msgspec.structs import replace
 
-from energygate.model import Metric, Outcome, TrialCounts
+from energygate.model import Metric, Net, Outcome, TrialCounts
 from energygate.report.terminal import render_terminal
 
 REPORT = a_report(
@@ -109,6 +109,16 @@ def test_every_number_of_an_estimate_says_so():
     first, _, sides, _ = render_terminal(report, color=False).splitlines()
     assert first == "estimated by estimate (cpu-estimate) on epyc-7763-2s"
     assert sides.strip().startswith("100 \N{RIGHTWARDS ARROW} 101 J (estimate); ")
+
+
+def test_net_values_stand_below_the_gross_ones():
+    net = Net(idle_w=12.1, base=61.0, head=62.0, uncertainty=1.0)
+    per_token = a_row(metric=Metric.J_PER_OUTPUT_TOKEN, base=0.5, head=0.6, net=replace(net, base=0.3, head=0.4))
+    text = render_terminal(a_report(a_row(net=net), per_token), color=False)
+    assert text.splitlines()[4:6] == [
+        "              net of 12.1 W idle: 61.0 \N{RIGHTWARDS ARROW} 62.0 J (\N{PLUS-MINUS SIGN} 1.00)",
+        "              net of 12.1 W idle: 0.300 \N{RIGHTWARDS ARROW} 0.400 J/token (\N{PLUS-MINUS SIGN} 1.00)",
+    ]
 
 
 def test_a_name_from_a_file_cannot_steer_the_terminal():

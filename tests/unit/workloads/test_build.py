@@ -29,7 +29,7 @@ def build(folder, *, environ=None, **sections):
 def test_a_suite_becomes_the_workload_of_its_kind_named_after_its_file(tmp_path):
     chat = build(tmp_path)
     assert isinstance(chat, InferenceWorkload)
-    assert (chat.name, chat.repeatable, chat.pids) == ("a.energy.yml::chat", True, ())
+    assert (chat.name, chat.repeatable, chat.pids) == ("a.energy.yml::chat", True, None)
     read = msgspec.convert(
         {
             "version": 1,

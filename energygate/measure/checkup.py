@@ -1,0 +1,134 @@
+"""Everything that `energygate doctor` finds out, in one value."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from energygate.clock import Clock
+from energygate.errors import MeasurementInvalid, MeterUnavailable
+from energygate.measure.frequency import frequency_words
+from energygate.measure.load import Load, load_between, sample, tree_cpu_s
+from energygate.measure.lock import machine_lock
+from energygate.measure.machine import Roots, describe_machine
+from energygate.measure.preflight import Surroundings, load_average, preflight, present_load
+from energygate.measure.readings import doubtful_readings
+from energygate.measure.requirement import Requirement, TrialSettings
+from energygate.meters.base import Window
+from energygate.meters.cross_check import Agreement, cross_check, shadowed_tests
+from energygate.meters.diagnosis import Accuracy, Diagnosis, Finding, Probe
+from energygate.meters.nvml_library import bindings_fault
+from energygate.meters.probing import meters_to_try, probe
+from energygate.meters.select import MeterOptions, make_meter
+
+_SAME_COUNTER: Final = ("rapl", "pyrapl")
+_WATCH_S: Final = 1.0
+_BOUNDARY_S: Final = 0.5  # integrated power is the mean of the last second: half of it is from before a window
+
+
+def check_up(
+    options: MeterOptions,
+    *,
+    wanted: Sequence[str],
+    trials: TrialSettings,
+    roots: Roots,
+    clock: Clock,
+) -> Diagnosis:
+    """Look at the machine, try each meter, and say what is to be mended.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        The meters that a run would open, as configured.
+    trials : TrialSettings
+        How long a trial is set to be.
+    roots : Roots
+        The kernel's files.
+    """
+    around = Surroundings(roots=roots, host=options.host, environ=options.environ)
+    busy = _taken(options.sysfs)
+    load = _present_load(roots, clock)
+    probes = probe(meters_to_try(options, wanted), options, sleep=clock.sleep)
+    machine = describe_machine(roots, meters={})
+    probes, disagreement = _compared(probes, options, clock.sleep)
+    findings = (
+        *busy,
+        *disagreement,
+        *(finding for each in probes for finding in doubtful_readings(each)),
+        *preflight(roots, options.host, options.environ),
+        *present_load(load),
+        *_installation(),
+    )
+    return Diagnosis(
+        machine=machine,
+        virtual_machine=options.host.virtual_machine,
+        container=around.container,
+        clock=frequency_words(roots.sysfs),
+        load_average=load_average(roots.proc),
+        load={"foreign": load.foreign, "pressure": load.pressure, "steal": load.steal},
+        meters=tuple((each, _accuracy(each, trials)) for each in probes),
+        estimate=make_meter("estimate", replace(options, machine=machine.fingerprint)).domains[0].detail,
+        wanted=tuple(wanted),
+        findings=findings,
+    )
+
+
+def _taken(sysfs: Path) -> tuple[Finding, ...]:
+    """Whether another job measures here now."""
+    try:
+        with machine_lock(sysfs):
+            return ()
+    except MeterUnavailable as held:
+        return (Finding(what=held.what, why=held.why, fix=held.fix),)
+
+
+def _present_load(roots: Roots, clock: Clock) -> Load:
+    before = sample(Window(), proc=roots.proc, clock=clock, own_s=tree_cpu_s)
+    clock.sleep(_WATCH_S)
+    return load_between(before, sample(Window(), proc=roots.proc, clock=clock, own_s=tree_cpu_s))
+
+
+def _accuracy(found: Probe, trials: TrialSettings) -> Accuracy | None:
+    """The error that refreshes make at the ends of a trial: sd = interval / (sqrt(6) T), see docs/measuring.md.
+
+    It is less for a meter that waits for refreshes, and for one that is scraped and takes the quiet around the work.
+    """
+    if not found.usable or not found.domains:
+        return None
+    trial_s = Requirement.of(found.domains, trials).duration_s
+    if found.kind == "integrated":
+        return Accuracy(trial_s=trial_s, edge_error=_BOUNDARY_S / trial_s, at_most=True)
+    slowest_s = max(domain.update_interval_s for domain in found.domains)
+    waits = found.kind == "scraped" or any(domain.part == "gpu" for domain in found.domains)
+    return Accuracy(trial_s=trial_s, edge_error=slowest_s / (math.sqrt(6) * trial_s), at_most=waits)
+
+
+def _compared(
+    probes: tuple[Probe, ...], options: MeterOptions, sleep: Callable[[float], None]
+) -> tuple[tuple[Probe, ...], tuple[Finding, ...]]:
+    """Compare rapl with pyrapl where both work."""
+    if sum(each.usable for each in probes if each.name in _SAME_COUNTER) < len(_SAME_COUNTER):
+        return probes, ()
+    try:
+        agreement = cross_check(*(make_meter(name, options) for name in _SAME_COUNTER), sleep=sleep)
+    except (MeterUnavailable, MeasurementInvalid) as fault:
+        what = f"rapl and pyrapl could not be compared: {fault}"
+        return probes, (Finding(what=what, why="Two readers of one counter must agree.", fix="energygate doctor"),)
+    return with_agreement(probes, agreement), ()
+
+
+def with_agreement(probes: tuple[Probe, ...], agreement: Agreement) -> tuple[Probe, ...]:
+    """Say that two readers of one counter agree; where they don't, nobody knows which is right: neither is usable."""
+    if agreement.agrees:
+        told = agreement.second
+        return tuple(replace(e, notes=(*e.notes, agreement.sentence)) if e.name == told else e for e in probes)
+    apart = Finding(what=agreement.sentence, why="", fix="")
+    return tuple(replace(e, refusal=apart) if e.name in {agreement.first, agreement.second} else e for e in probes)
+
+
+def _installation() -> tuple[Finding, ...]:
+    """What is installed beside energygate and gets in its way; the sentences hold the fix."""
+    sentences = (bindings_fault(), shadowed_tests() if find_spec("pyRAPL") is not None else None)
+    return tuple(Finding(what=sentence, why="", fix="") for sentence in sentences if sentence is not None)

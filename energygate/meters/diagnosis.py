@@ -1,0 +1,117 @@
+"""What `energygate doctor` found out, as values: what can be measured, how well, and what is to be mended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from energygate.meters.base import Domain
+from energygate.model import Machine, MeterKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that makes measuring impossible or worse.
+
+    Attributes
+    ----------
+    what, why : str
+        What was found, with the value, and why it matters.
+    fix : str
+        What to do about it; empty where `what` says so. A line that is to be typed stands alone, without a full stop.
+    """
+
+    what: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Whether one meter can be used here.
+
+    Attributes
+    ----------
+    domains : tuple of Domain
+        What it measures; empty if it cannot be opened.
+    power_w : mapping of domain to watts
+        A live reading; empty if there is none.
+    conditions : mapping
+        What the live reading says beside the energy, by domain: a GPU's power limit, say.
+    notes : tuple of str
+        What a person should know of what was found.
+    refusal : Finding or None
+        The reason it cannot be used, None if it can.
+    """
+
+    name: str
+    kind: MeterKind
+    domains: tuple[Domain, ...] = ()
+    power_w: Mapping[str, float] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    refusal: Finding | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be opened, and gave a reading where one was asked for."""
+        return self.refusal is None
+
+    @property
+    def decides(self) -> bool:
+        """Whether it is a usable counter: its numbers decide without `allow_estimates`."""
+        return self.usable and self.kind in {"counter", "scraped"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """What to expect of one trial with one meter.
+
+    Attributes
+    ----------
+    trial_s : float
+        How long a trial will be, in seconds: what is set, or what the meter needs if that is more.
+    edge_error : float
+        What refreshes alone cost, as a fraction of the trial's energy: the standard deviation, or less where the meter
+        waits for refreshes.
+    at_most : bool
+        Whether it is less.
+    """
+
+    trial_s: float
+    edge_error: float
+    at_most: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """Everything that `energygate doctor` shows.
+
+    Attributes
+    ----------
+    load : mapping
+        What others do with the processors now, as shares of the machine: foreign, pressure, steal.
+    meters : tuple of (Probe, Accuracy or None)
+        Each meter that was tried, and what to expect of it where it can be used.
+    estimate : str
+        The estimate's model, and how good it is.
+    wanted : tuple of str
+        The meters that a run would open, as configured.
+    findings : tuple of Finding
+        What else is to be mended: of the machine, of the readings, of the installation.
+    """
+
+    machine: Machine
+    virtual_machine: str | None
+    container: str | None
+    clock: str
+    load_average: float | None
+    load: Mapping[str, float | None]
+    meters: tuple[tuple[Probe, Accuracy | None], ...]
+    estimate: str
+    wanted: tuple[str, ...] = ("auto",)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def decides(self) -> tuple[str, ...]:
+        """The counters that can be used."""
+        return tuple(probe.name for probe, _ in self.meters if probe.decides)
