@@ -115,7 +115,7 @@ def _measuring_options(command: Command) -> Command:
         click.option(
             "--mode", metavar="measure|gate|record", help="Only measure; compare and decide; or add to the baselines."
         ),
-        click.option("--meters", metavar="LIST", help="auto, or a comma list of rapl, nvml, estimate, replay:FILE."),
+        click.option("--meters", metavar="LIST", help="auto, or a comma list: rapl, nvml, pyrapl, prometheus, codecarbon, estimate, replay:FILE."),
         click.option("--sysfs", metavar="DIR", help="Where sysfs is mounted."),
         click.option("--allow-estimates", is_flag=True, default=None, help="An estimated reading may decide."),
         click.option("--trials", metavar="N", help="Trials that count."),

@@ -4,13 +4,14 @@ import ctypes.util
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from rig import debian
 
 _SERVER = Path(__file__).with_name("fuse.py")
 
@@ -19,9 +20,9 @@ def missing() -> str | None:
     """What this machine lacks for a mount, or None."""
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "access to /dev/fuse"
-    if shutil.which("fusermount3") is None:
+    if debian.program("fusermount3") is None:
         return "fusermount3"
-    if ctypes.util.find_library("fuse3") is None:
+    if _unpacked_library() is None and ctypes.util.find_library("fuse3") is None:
         return "libfuse3"
     return None if importlib.util.find_spec("mfusepy") else "mfusepy"
 
@@ -46,10 +47,23 @@ def mounted(layout: str, *options: str) -> Iterator[FuseTree]:
     """Mount a tree in a temporary folder, with the options of fuse.py."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, _SERVER, folder, layout, "--while-stdin", *options]
-        with subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        with subprocess.Popen(
+            words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        ) as server:
             try:
                 if server.stdout.readline() != "ready\n":
                     raise RuntimeError(f"the tree was not mounted: fuse.py ended with status {server.wait()}")
                 yield FuseTree(Path(folder))
             finally:
                 server.stdin.close()
+
+
+def _unpacked_library() -> Path | None:
+    return next(debian.FOLDER.glob("**/libfuse3.so.3"), None)
+
+
+def _environment() -> dict[str, str]:
+    """What the server needs to use FUSE where it is unpacked and not installed."""
+    tool, library = debian.program("fusermount3"), _unpacked_library()
+    path = os.environ["PATH"] if tool is None else f"{tool.parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path} | ({} if library is None else {"FUSE_LIBRARY_PATH": str(library)})
