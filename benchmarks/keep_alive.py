@@ -19,8 +19,8 @@ from rig.machine import Machine
 from rig.plain import PlainTree
 
 from energygate.meters.counters import Counter, CounterBank, KeepAlive
-from energygate.meters.energy_files import open_files
-from energygate.meters.zones import find_zones
+from energygate.meters.rapl.energy_files import open_files
+from energygate.meters.rapl.zones import find_zones
 
 HIGHEST_SHARE = 0.001
 LAYOUT = "server2"

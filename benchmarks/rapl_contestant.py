@@ -29,7 +29,7 @@ def energygate(sysfs: str) -> Contestant:
     """Our meter of powercap zones, and the group that measures trials with it."""
     from energygate.meters.base import Window  # noqa: PLC0415  only in our own environment
     from energygate.meters.group import MeterGroup  # noqa: PLC0415
-    from energygate.meters.powercap import Powercap  # noqa: PLC0415
+    from energygate.meters.rapl.powercap import Powercap  # noqa: PLC0415
 
     meter = Powercap(Path(sysfs))
     meter.open()

@@ -30,7 +30,7 @@ from energygate.errors import BaselineError, ConfigError, EnergyGateError, Meter
 from energygate.measure.calibrate import Calibrator, busy_levels
 from energygate.measure.checkup import check_up
 from energygate.measure.machine import Roots
-from energygate.meters.select import make_meter
+from energygate.meters.select import METER_NAMES, make_meter
 from energygate.model import GateReport, Run
 from energygate.options import Given
 from energygate.pipeline import (
@@ -115,7 +115,11 @@ def _measuring_options(command: Command) -> Command:
         click.option(
             "--mode", metavar="measure|gate|record", help="Only measure; compare and decide; or add to the baselines."
         ),
-        click.option("--meters", metavar="LIST", help="auto, or a comma list: rapl, nvml, pyrapl, prometheus, codecarbon, estimate, replay:FILE."),
+        click.option(
+            "--meters",
+            metavar="LIST",
+            help=f"Comma list of {', '.join(METER_NAMES)}, replay:FILE.",
+        ),
         click.option("--sysfs", metavar="DIR", help="Where sysfs is mounted."),
         click.option("--allow-estimates", is_flag=True, default=None, help="An estimated reading may decide."),
         click.option("--trials", metavar="N", help="Trials that count."),

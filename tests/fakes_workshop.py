@@ -8,7 +8,7 @@ from rig.machine import Machine
 from rig.plain import PlainTree
 
 from energygate.measure.calibrate import Calibrator
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 
 HZ = os.sysconf("SC_CLK_TCK")
 

@@ -17,10 +17,10 @@ from energygate.measure.preflight import Surroundings, load_average, preflight, 
 from energygate.measure.readings import doubtful_readings
 from energygate.measure.requirement import Requirement, TrialSettings
 from energygate.meters.base import Window
-from energygate.meters.cross_check import Agreement, cross_check, shadowed_tests
 from energygate.meters.diagnosis import Accuracy, Diagnosis, Finding, Probe
-from energygate.meters.nvml_library import bindings_fault
+from energygate.meters.nvidia.library import bindings_fault
 from energygate.meters.probing import meters_to_try, probe
+from energygate.meters.rapl.cross_check import Agreement, cross_check, shadowed_tests
 from energygate.meters.select import MeterOptions, make_meter
 
 _SAME_COUNTER: Final = ("rapl", "pyrapl")

@@ -16,8 +16,8 @@ from energygate.measure.queued import finish_queued_work
 from energygate.measure.requirement import TrialSettings
 from energygate.measure.trials import Progress, TrialSeries
 from energygate.measure.watch import Unwatched, Watch
-from energygate.meters.gpu_state import drifts
 from energygate.meters.group import MeterGroup
+from energygate.meters.nvidia.state import drifts
 from energygate.model import Benchmark, Location, Machine, Run, Source
 from energygate.workloads.base import Workload
 

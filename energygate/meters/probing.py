@@ -10,7 +10,7 @@ from typing import Final
 from energygate.errors import MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Meter, Window
 from energygate.meters.diagnosis import Finding, Probe
-from energygate.meters.gpu_refusals import NoGpuForThisMeter
+from energygate.meters.nvidia.refusals import NoGpuForThisMeter
 from energygate.meters.select import MeterOptions, make_meter, with_power
 
 # Of these a reading is dear or says nothing: a scrape is seldom, and CodeCarbon adds seconds of its own work.

@@ -11,12 +11,12 @@ from typing import Final
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.meters.base import Meter
 from energygate.meters.estimate import Estimate
-from energygate.meters.gpu_refusals import NoGpuForThisMeter
 from energygate.meters.group import MeterGroup
 from energygate.meters.host import Host
-from energygate.meters.nvml import Nvml
+from energygate.meters.nvidia.nvml import Nvml
+from energygate.meters.nvidia.refusals import NoGpuForThisMeter
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 from energygate.meters.replay import Replay
 
 _REPLAY: Final = "replay:"
@@ -133,19 +133,19 @@ def make_meter(name: str, options: MeterOptions) -> Meter:
 
 
 def _nvml_power(options: MeterOptions) -> Meter:
-    from energygate.meters.nvml_power import NvmlPower  # noqa: PLC0415  seldom used
+    from energygate.meters.nvidia.integrated import NvmlPower  # noqa: PLC0415  seldom used
 
     return NvmlPower(options.nvml, environ=options.environ, clock=options.clock)
 
 
 def _pyrapl(options: MeterOptions) -> Meter:
-    from energygate.meters.pyrapl import PyRapl  # noqa: PLC0415  seldom used
+    from energygate.meters.rapl.pyrapl import PyRapl  # noqa: PLC0415  seldom used
 
     return PyRapl(options.sysfs, options=options.rapl, host=options.host, clock=options.clock)
 
 
 def _prometheus(options: MeterOptions) -> Meter:
-    from energygate.meters.prometheus import Prometheus  # noqa: PLC0415  seldom used
+    from energygate.meters.scraped.prometheus import Prometheus  # noqa: PLC0415  seldom used
 
     return Prometheus(_require_block(options.prometheus), environ=options.environ, clock=options.clock)
 

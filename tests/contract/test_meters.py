@@ -5,7 +5,7 @@ from rig.contract import CHECKS
 
 from energygate.meters.estimate import Estimate
 from energygate.meters.options import EstimateOptions
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 from energygate.meters.replay import Replay
 
 

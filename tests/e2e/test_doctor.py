@@ -12,7 +12,7 @@ from rig import lookalike
 from rig.fixtures import skip
 
 from energygate.measure.calibrate import Calibrator, fit
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rig.fixtures import skip
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Window
 from energygate.meters.options import PrometheusOptions, ScrapedDomain
-from energygate.meters.prometheus import Prometheus
+from energygate.meters.scraped.prometheus import Prometheus
 
 WINDOW = Window(benchmark="b")
 SCRAPES = 20

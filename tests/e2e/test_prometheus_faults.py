@@ -9,7 +9,7 @@ import pytest
 
 from energygate.errors import MeterUnavailable
 from energygate.meters.options import PrometheusOptions
-from energygate.meters.prometheus import Prometheus
+from energygate.meters.scraped.prometheus import Prometheus
 from energygate.meters.select import MeterOptions, open_meters
 
 TIMEOUT_S = 0.5

@@ -9,7 +9,7 @@ import pytest
 from rig.adapters import UNPRIVILEGED
 
 from energygate.meters.host import Host
-from energygate.meters.powercap_texts import permission
+from energygate.meters.rapl.texts import permission
 
 SUITE = 'version: 1\nsuites:\n  - {name: one, kind: command, command: ["touch", "ran"]}\n'
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energygate.meters.counters import CounterSpec
-from energygate.meters.scrapes import Rhythm, Samples, Span, used_j
+from energygate.meters.scraped.scrapes import Rhythm, Samples, Span, used_j
 
 RANGE_UJ = 262_143_328_850
 SPEC = CounterSpec(domain="package-0", source="joules{}", bound_w=1000.0, update_interval_s=1.0, range_uj=RANGE_UJ)

@@ -19,12 +19,12 @@ from rig.contract import CHECKS
 from energygate.errors import EnergyGateError
 from energygate.meters.base import Window
 from energygate.meters.codecarbon import CodeCarbon
-from energygate.meters.cross_check import cross_check, shadowed_tests
 from energygate.meters.group import MeterGroup
 from energygate.meters.host import Host
 from energygate.meters.options import RaplOptions
-from energygate.meters.powercap import Powercap
-from energygate.meters.pyrapl import PyRapl
+from energygate.meters.rapl.cross_check import cross_check, shadowed_tests
+from energygate.meters.rapl.powercap import Powercap
+from energygate.meters.rapl.pyrapl import PyRapl
 
 name, sysfs, cpuinfo, *more = sys.argv[1:]
 options = RaplOptions(**dict(word.split("=") for word in more))

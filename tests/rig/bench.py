@@ -16,7 +16,7 @@ from rig.zone import Zone
 
 from energygate.errors import MeasurementInvalid
 from energygate.meters.base import Window
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _FAILS = "/proc/self/mem"  # nothing is mapped at offset 0: EIO

@@ -18,7 +18,7 @@ from rig.machine import Machine
 from rig.plain import FakeClock, PlainTree
 
 from energygate.meters.host import Host
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

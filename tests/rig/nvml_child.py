@@ -19,8 +19,8 @@ from rig.contract import CHECKS
 from energygate.errors import EnergyGateError
 from energygate.meters.base import Window
 from energygate.meters.host import Host
-from energygate.meters.nvml import Nvml
-from energygate.meters.nvml_power import NvmlPower
+from energygate.meters.nvidia.integrated import NvmlPower
+from energygate.meters.nvidia.nvml import Nvml
 from energygate.meters.options import NvmlOptions
 from energygate.meters.probing import probe
 from energygate.meters.select import MeterOptions, open_meters

@@ -14,7 +14,7 @@ from energygate.errors import MeterUnavailable
 from energygate.measure.calibrate import Fit, Level, busy_levels, busy_processes, fit
 from energygate.measure.load import tree_cpu_s
 from energygate.meters.base import Window
-from energygate.meters.powercap import Powercap
+from energygate.meters.rapl.powercap import Powercap
 
 WHY = (
     "Its watts would describe something else than the work; nothing was written. Calibrate on a quiet machine whose "

@@ -5,9 +5,9 @@ from energygate.measure.checkup import check_up, with_agreement
 from energygate.measure.lock import machine_lock
 from energygate.measure.machine import Roots, describe_machine
 from energygate.measure.requirement import TrialSettings
-from energygate.meters.cross_check import Agreement
 from energygate.meters.diagnosis import Accuracy, Probe
 from energygate.meters.options import Calibration, EstimateOptions
+from energygate.meters.rapl.cross_check import Agreement
 from energygate.meters.select import MeterOptions
 
 

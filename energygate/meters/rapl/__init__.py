@@ -1,0 +1,1 @@
+"""RAPL: the energy counters of processors and their memory."""

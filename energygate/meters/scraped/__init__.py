@@ -1,0 +1,1 @@
+"""Counters that an exporter shows and a Prometheus server scrapes."""
