@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from fakes import a_machine
@@ -90,7 +89,7 @@ class ConstantPower:
             raise fault
         elapsed_s = self._clock.now_s() - start.at_s
         energy_j = {domain: power_w * elapsed_s for domain, power_w in self._power_w.items()}
-        return replace(self._seen.get(len(self.windows) - 1, Measured()), energy_j=energy_j)
+        return self._seen.get(len(self.windows) - 1, Measured())._replace(energy_j=energy_j)
 
     def close(self) -> None:
         """Nothing to close."""

@@ -12,8 +12,8 @@ from energygate.measure.conditions import Noise
 from energygate.measure.queued import finish_queued_work
 from energygate.measure.signals import interrupts_held_back
 from energygate.measure.watch import Observed, Unwatched, Watch
-from energygate.meters.base import Measured, Reading, Window
-from energygate.meters.group import MeterGroup
+from energygate.meters.base import Measured, Window
+from energygate.meters.group import Begun, MeterGroup
 from energygate.model import MOST_COUNTED, Trial, Work
 from energygate.workloads.tokens import work_from_usage
 
@@ -47,28 +47,28 @@ class OpenTrial:
     doubt: MeasurementInvalid | None = None
     noise: Noise | None = None
     recorded: bool = False
-    _readings: tuple[Reading, ...] | None = None
+    _begun: Begun | None = None
     _look_again: Callable[[], Observed] = Observed
 
     def __enter__(self) -> Self:
-        if self._readings is not None:
+        if self._begun is not None:
             raise EnergyGateError("This trial was entered before.", fix="Enter each trial of `trials()` once.")
         with interrupts_held_back():
             gc.collect()
         self.sync()
         self._look_again = self.watch.begin(self.window)
-        self._readings = self.meters.begin(self.window)
+        self._begun = self.meters.begin(self.window)
         self.started_s = self.clock.now_s()
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        assert self._readings is not None  # noqa: S101  __enter__ has run
+        assert self._begun is not None  # noqa: S101  __enter__ has run
         if error is None:
             self.sync()
         self.duration_s = self.clock.now_s() - self.started_s
         if error is not None and not isinstance(error, Exception):
             return False  # an interrupt says nothing about the work: this trial never was
-        self._end(self._readings)
+        self._end(self._begun)
         if error is None:
             return False
         if isinstance(error, MeasurementInvalid):
@@ -77,10 +77,10 @@ class OpenTrial:
         self.fault = MeasurementInvalid(InvalidCode.WORK_FAILED, f"the workload raised {type(error).__name__}.")
         return False
 
-    def _end(self, readings: tuple[Reading, ...]) -> None:
+    def _end(self, begun: Begun) -> None:
         """Read the meters, then look at the machine again."""
         try:
-            self.measured = self.meters.end(readings)
+            self.measured = self.meters.end(begun)
         except MeasurementInvalid as fault:
             self.fault = fault
         else:

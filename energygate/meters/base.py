@@ -6,10 +6,13 @@ when a window ends.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from energygate.errors import MeasurementInvalid
 from energygate.model import MeterKind
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +63,7 @@ class Window:
     unknown_processes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The start of a window: monotonic seconds, and each domain's total and epoch in the meter's own order.
 
     A fault raises a domain's epoch, so exactly the windows whose ends differ in epoch are invalid. `before` is what the
@@ -75,8 +77,7 @@ class Reading:
     before: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """What a window used, and under which conditions.
 
     Attributes
@@ -93,9 +94,9 @@ class Measured:
         What a person should know of the window; it counts all the same.
     """
 
-    energy_j: Mapping[str, float] = field(default_factory=dict)
+    energy_j: Mapping[str, float] = _NOTHING
     duration_s: float | None = None
-    conditions: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = _NOTHING
     fault: MeasurementInvalid | None = None
     notes: tuple[str, ...] = ()
 

@@ -110,6 +110,7 @@ class Counter:
 
     def __init__(self, spec: CounterSpec, read_uj: Callable[[], int], *, at_s: float) -> None:
         self.spec = spec
+        self.domain = spec.domain
         self.total_uj = 0
         self.faults: list[Fault] = []
         self.last_uj = read_uj()
@@ -186,6 +187,7 @@ class CounterBank:
 
     def __init__(self, counters: Sequence[Counter], *, clock: Callable[[], float]) -> None:
         self._counters = tuple(counters)
+        self._no_energy_uj = dict.fromkeys((counter.domain for counter in counters), 0)
         self._clock = clock
         self._lock = threading.Lock()
         self._made_s = clock()
@@ -246,16 +248,16 @@ class CounterBank:
         return self._refresh()
 
     def _used_j(self, start: Reading, *, elapsed_s: float) -> dict[str, float]:
-        used_uj: dict[str, int] = {}
+        used_uj = self._no_energy_uj.copy()
         for counter, total_uj, epoch in zip(self._counters, start.totals_uj, start.epochs, strict=True):
-            spec, step_uj = counter.spec, counter.total_uj - total_uj
+            step_uj = counter.total_uj - total_uj
             if len(counter.faults) > epoch:
                 fault = counter.faults[epoch]
                 raise MeasurementInvalid(fault.code, fault.sentence)
-            if step_uj == 0 and elapsed_s > spec.still_s:  # also where readings in between were closer
-                still = _stands_still(spec, elapsed_s)
+            if step_uj == 0 and elapsed_s > counter.spec.still_s:  # also where readings in between were closer
+                still = _stands_still(counter.spec, elapsed_s)
                 raise MeasurementInvalid(still.code, still.sentence)
-            used_uj[spec.domain] = used_uj.get(spec.domain, 0) + step_uj
+            used_uj[counter.domain] += step_uj
         return {domain: uj_to_j(energy_uj) for domain, energy_uj in used_uj.items()}
 
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import combinations
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from energygate.errors import ConfigError, MeasurementInvalid
 from energygate.meters.base import Domain, Hardware, Measured, Meter, Reading, Window
 from energygate.meters.suspension import Suspension
 from energygate.model import MeterInfo
+
+
+class Begun(NamedTuple):
+    """The start of a window on every meter of a group, and how many seconds the machine had slept until then."""
+
+    slept_s: float
+    readings: Sequence[Reading]
 
 
 class MeterGroup:
@@ -22,6 +28,11 @@ class MeterGroup:
         Already open; the group closes them.
     suspension : Suspension, optional
         Notices a machine that sleeps in a window; where windows are replayed, that is no matter.
+
+    Attributes
+    ----------
+    is_replay : bool
+        Whether windows are played back, so that nothing need run long.
 
     Raises
     ------
@@ -38,6 +49,8 @@ class MeterGroup:
         self._by_begin = tuple(
             sorted(self.meters, key=lambda meter: (meter.name == "rapl", -_update_interval_s(meter)))
         )
+        self._by_end = self._by_begin[::-1]
+        self.is_replay = any(meter.kind == "replay" for meter in self.meters)
 
     @property
     def infos(self) -> tuple[MeterInfo, ...]:
@@ -69,31 +82,26 @@ class MeterGroup:
         shared = {"counter", "scraped"}
         return any(m.kind in shared and domain.part != "gpu" for m in self.meters for domain in m.domains)
 
-    @property
-    def is_replay(self) -> bool:
-        """Whether windows are played back, so that nothing need run long."""
-        return any(meter.kind == "replay" for meter in self.meters)
-
-    def begin(self, window: Window) -> tuple[Reading, ...]:
+    def begin(self, window: Window) -> Begun:
         """Begin a window on each meter, the slowest first."""
-        return (self._suspension.begin(window), *[meter.begin(window) for meter in self._by_begin])
+        slept_s = self._suspension.begin()
+        return Begun(slept_s, [meter.begin(window) for meter in self._by_begin])
 
-    def end(self, starts: tuple[Reading, ...]) -> Measured:
+    def end(self, start: Begun) -> Measured:
         """End the window in the reverse order: joules of all domains. Raises MeasurementInvalid."""
-        awake, *begun = starts
+        pairs = zip(self._by_end, reversed(start.readings), strict=True)
         try:
-            pairs = zip(reversed(self._by_begin), reversed(begun), strict=True)
-            ended = [meter.end(start) for meter, start in pairs]
+            ended = [meter.end(reading) for meter, reading in pairs]
         except MeasurementInvalid as fault:
-            if slept := self._suspended(awake):
+            if slept := self._suspended(start):
                 raise slept from fault
             raise
         measured = ended[0] if len(ended) == 1 else _together(ended)
-        slept = self._suspended(awake)
-        return measured if slept is None else replace(measured, fault=slept)
+        slept = self._suspended(start)
+        return measured if slept is None else measured._replace(fault=slept)
 
-    def _suspended(self, awake: Reading) -> MeasurementInvalid | None:
-        return None if self.is_replay else self._suspension.fault(awake)
+    def _suspended(self, start: Begun) -> MeasurementInvalid | None:
+        return None if self.is_replay else self._suspension.fault(start.slept_s)
 
     def close(self) -> None:
         """Close every meter, whatever happens to another."""

@@ -2,17 +2,14 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from energygate.errors import InvalidCode, MeasurementInvalid
-from energygate.meters.base import Reading, Window
 from energygate.units import format_quantity
 
 _LONGEST_S: Final = 0.1
-
-
-def _boottime_s() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+_boottime_s = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class Suspension:
@@ -33,15 +30,15 @@ class Suspension:
         self._monotonic_s = monotonic_s
         self._boottime_s = boottime_s
 
-    def begin(self, window: Window) -> Reading:
-        """Read both clocks."""
-        return Reading(window, self._monotonic_s(), before=self._boottime_s())
+    def begin(self) -> float:
+        """Seconds that the machine has slept so far."""
+        # Reversed in `fault`: time that passes between two clocks can hide sleep, and never look like it.
+        monotonic_s = self._monotonic_s()
+        return self._boottime_s() - monotonic_s
 
-    def fault(self, start: Reading) -> MeasurementInvalid | None:
-        """Say for how long the machine slept since `start`, if it did."""
-        # In the reverse order of `begin`: time that passes between two clocks can hide sleep, and never look like it.
-        boottime_s = self._boottime_s() - start.before
-        slept_s = boottime_s - (self._monotonic_s() - start.at_s)
+    def fault(self, slept_before_s: float) -> MeasurementInvalid | None:
+        """Say for how long the machine slept since `begin`, if it did."""
+        slept_s = self._boottime_s() - self._monotonic_s() - slept_before_s
         if slept_s <= _LONGEST_S:
             return None
         return MeasurementInvalid(

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Final
 
 from energygate.errors import InvalidCode, MeasurementInvalid
@@ -101,7 +100,7 @@ class Nvml:
         if os.getpid() != self._opened_by:
             return Reading(window, self._clock())  # its end says so
         watch = self._watch.begin(window)
-        return replace(self._bank.begin(window), before=watch)
+        return self._bank.begin(window)._replace(before=watch)
 
     def end(self, start: Reading) -> Measured:
         """Wait until each GPU's counter changes: joules by domain since `start`. Raises MeasurementInvalid."""

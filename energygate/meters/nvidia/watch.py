@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -162,8 +162,7 @@ class GpuWatch:
         conditions: dict[str, Any] = {
             gpu.gpu.domain: each.conditions for gpu, each in zip(self._gpus, windows, strict=True)
         }
-        return replace(
-            measured,
+        return measured._replace(
             conditions=conditions,
             fault=next((each.fault for each in windows if each.fault is not None), None),
             notes=tuple(note for each in windows for note in each.notes),
