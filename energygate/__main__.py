@@ -1,6 +1,6 @@
 """`python -m energygate`: the command line."""
 
-from energygate.cli import main
+from energygate.cli.main import main
 
 if __name__ == "__main__":
     main()

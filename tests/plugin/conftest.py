@@ -11,7 +11,7 @@ import sys
 import pytest
 import scipy.special  # noqa: F401  extension modules load once per process: runs in this process must find them loaded
 
-import energygate.cli  # noqa: F401  the same
+import energygate.cli.main  # noqa: F401  the same
 
 AROUND_100_J = (99.4, 100.7, 100.0, 99.9, 100.3, 99.8)
 """Six trials that differ as trials do."""

@@ -1,0 +1,92 @@
+"""What several commands are told, and what the settings make of it."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from energygate.baseline.store import FolderStore, open_store, read_run
+from energygate.config import DEFAULT_FILE, config_path, find_home, load_settings
+from energygate.errors import ConfigError
+from energygate.meters.select import METER_NAMES
+from energygate.model import Run
+from energygate.options import Given
+from energygate.settings import Settings
+
+Command = Callable[..., Any]
+
+
+def measuring_options(command: Command) -> Command:
+    """Add the options that `run` shares with pytest."""
+    options = [
+        click.option(
+            "--mode", metavar="measure|gate|record", help="Only measure; compare and decide; or add to the baselines."
+        ),
+        click.option(
+            "--meters",
+            metavar="LIST",
+            help=f"Comma list of {', '.join(METER_NAMES)}, replay:FILE.",
+        ),
+        click.option("--sysfs", metavar="DIR", help="Where sysfs is mounted."),
+        click.option("--allow-estimates", is_flag=True, default=None, help="An estimated reading may decide."),
+        click.option("--trials", metavar="N", help="Trials that count."),
+        click.option("--warmup", metavar="N", help="Discarded trials before them."),
+        click.option("--min-time", metavar="SECONDS", help="Shortest trial."),
+        click.option("--save", metavar="FILE", help="Write the run as JSON."),
+    ]
+    return _with(options, command)
+
+
+def judging_options(command: Command) -> Command:
+    """Add the options of every command that judges."""
+    options = [
+        click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there)."),
+        click.option("--baselines", metavar="DIR", help="Where runs are stored."),
+        click.option("--fail-on", metavar="LIST", help="Outcomes that fail."),
+        click.option("--report", multiple=True, metavar="FORMAT:FILE", help="Write a report: json or markdown."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
+    ]
+    return _with(options, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def given_run(path: Path) -> Run:
+    """Read a run named on the command line; one that is not there is a mistake of usage, not an unfit baseline."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder.", fix=f"Give the files in it: {path}/*.json, {path}/*/*.json.")
+    if not path.is_file():
+        raise ConfigError(f"Cannot read {path}: no such file.", fix="Give a file that `energygate run --save` wrote.")
+    return read_run(path)
+
+
+def spelt(text: object) -> str:
+    """Spell options as this shell does: messages name them as pytest spells them."""
+    return str(text).replace("--energy-", "--")
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """Decide everything from options, environment and configuration file. Raises ConfigError."""
+    here = Path.cwd()
+    home = find_home(here)
+    spelt = {"mode": "gate"} | {name.replace("_", "-"): value for name, value in options.items()}
+    return load_settings(spelt, prefix="--", environ=os.environ, folder=home, here=here)
+
+
+def config_file(options: dict[str, Any]) -> Path:
+    """The configuration file that is named, or the one that would be looked for."""
+    here = Path.cwd()
+    named = Given(options=options, prefix="--", environ=os.environ).parse("config", Path)
+    return config_path(named, folder=find_home(here), here=here)
+
+
+def store_of(options: dict[str, Any]) -> FolderStore:
+    """Where runs are stored."""
+    settings = settings_of(options)
+    return open_store(settings.baselines, folder=settings.folder)
