@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))  # for
 from rig.machine import Machine
 from rig.plain import PlainTree
 
-from energygate.meters.counters import Counter, CounterBank, KeepAlive
+from energygate.meters.counters import Counter, CounterBank
+from energygate.meters.keep_alive import KeepAlive
 from energygate.meters.rapl.energy_files import open_files
 from energygate.meters.rapl.zones import find_zones
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from energygate.clock import SystemClock
 from energygate.measure.open_trial import OpenTrial
+from energygate.measure.requirement import Requirement, TrialSettings
 from energygate.meters import select
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
@@ -43,13 +44,17 @@ def measure(meter: MeterGroup, *, sync: Callable[[], object] | None = None) -> I
     Yields
     ------
     OpenTrial
-        Count work with `add`; afterwards `energy_j` is joules by domain, `total_j` their sum.
+        Count work with `add`; afterwards `energy_j` is joules by domain, `total_j` their sum. Both raise
+        MeasurementInvalid where the window cannot be told, a window that is too short for the counters' steps included.
     """
     trial = OpenTrial(meters=meter, window=Window(), clock=SystemClock())
     if sync is not None:
         trial.sync = sync
     with trial:
         yield trial
+    need = Requirement.of(meter.domains, TrialSettings())
+    if trial.measured is not None and (little := need.too_little(trial.measured)):
+        trial.reject(little)
 
 
 def compare(*, baseline: Sequence[Run], head: Run, policy: Policy | None = None) -> GateReport:

@@ -1,6 +1,7 @@
 """Calibrating the estimate, and writing it to `energygate.yml` without touching the rest of the user's file."""
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +15,11 @@ from energygate.errors import ConfigError
 from energygate.files import require_writable, write_atomically
 from energygate.measure.calibrate import Calibrator, Level, fit
 from energygate.measure.lock import machine_lock
-from energygate.measure.machine import Roots, describe_machine
+from energygate.measure.machine import Roots, describe_hardware
 from energygate.meters.options import Calibration, EstimateOptions
 
 _KEY: Final = "estimate"
+_COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*", re.MULTILINE)  # no value of the block holds such a mark
 
 
 def calibrate_estimate(
@@ -27,6 +29,7 @@ def calibrate_estimate(
     file: Path,
     today: dt.date,
     tell: Callable[[Level], None],
+    ready: Callable[[], object] = lambda: None,
 ) -> EstimateOptions:
     """Fit the estimate to the counter and write it to `file`, which is made if need be.
 
@@ -38,6 +41,8 @@ def calibrate_estimate(
         Where sysfs is mounted: which machine is locked and described.
     tell : callable
         Hears of each level.
+    ready : callable
+        Called when nothing stands in the way any more, before the first level.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def calibrate_estimate(
     levels: list[Level] = []
     with ExitStack() as held:
         held.enter_context(machine_lock(sysfs))
-        for level in calibrator.measure():
+        for level in calibrator.measure(ready):
             levels.append(level)
             tell(level)
     found = fit(levels)
@@ -59,7 +64,7 @@ def calibrate_estimate(
         watts_per_core=_rounded(found.watts_per_core),
         base_w=_rounded(found.base_w),
         calibrated=Calibration(
-            fingerprint=describe_machine(Roots(sysfs=sysfs), meters={}).fingerprint,
+            fingerprint=describe_hardware(Roots(sysfs=sysfs)).fingerprint,
             r2=round(found.r2, 4),
             error=round(found.error, 4),
             date=today.isoformat(),
@@ -82,7 +87,8 @@ def estimate_block(estimate: EstimateOptions) -> str:
 def write_into(text: str, estimate: EstimateOptions, *, path: Path) -> str:
     """Give the text with this estimate in it: in the place of another, or at the end.
 
-    Comments inside the other are kept above it. The result is read again: nothing else may have changed.
+    Comments inside the other are kept above it, also those behind its values. The result is read again: nothing else
+    may have changed.
 
     Raises
     ------
@@ -97,8 +103,7 @@ def write_into(text: str, estimate: EstimateOptions, *, path: Path) -> str:
         edited = f"{text}{gap}{block}{line_end}"
     else:
         start, end = span
-        inside = (line.strip() for line in text[start:end].splitlines()[1:])
-        comments = "".join(f"{line}{line_end}" for line in inside if line.startswith("#"))
+        comments = "".join(f"{comment}{line_end}" for comment in _COMMENT.findall(text[start:end]))
         edited = f"{text[:start]}{comments}{block}{text[end:]}"
     if _read(edited, path) != msgspec.structs.replace(before, estimate=estimate):
         raise ConfigError(

@@ -19,6 +19,7 @@ from energygate.stats.location import Location, locations, stack
 from energygate.stats.stored import Prior, between_sessions, limit, stored
 
 FEWEST_TRIALS: Final = 5
+_NAMED: Final = 3
 _COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens")
 _NOTHING: Final[tuple[object, ...]] = (None, [], {})
 
@@ -96,6 +97,8 @@ class Comparison:
         Ratio of each count per request, head over base; 0 where the head does none of it any more.
     domains : mapping
         Ratio of each domain's joules per request (or iteration).
+    left_out : str
+        Which stored runs of it are not among its sessions, and why; empty where all are.
     """
 
     benchmark: Benchmark
@@ -109,6 +112,7 @@ class Comparison:
     work: Mapping[str, float] = field(default_factory=dict)
     domains: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    left_out: str = ""
 
 
 def compare(
@@ -184,6 +188,7 @@ class _Evidence:
     quantities: Mapping[str, tuple[Logs, ...]]
     totals: Mapping[str, float]
     notes: tuple[str, ...]
+    left_out: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +224,7 @@ def _gather(
         quantities=_quantities(benchmark, usable, used, limits.get(benchmark.name, {})),
         totals=_total_ratios(usable, used),
         notes=_notes(benchmark, usable, sessions),
+        left_out=_left_out(benchmark, baseline, window.sessions),
     )
 
 
@@ -286,6 +292,30 @@ def session_runs(benchmark: Benchmark, baseline: Baseline, most: int) -> tuple[t
     found_in = ((run, found) for run in accepted if (found := run.benchmark(benchmark.name)) is not None)
     same_work = ((run, found) for run, found in found_in if found.workload == benchmark.workload)
     return tuple(each for each in same_work if _is_session(*each, benchmark.primary))[:most]
+
+
+def _left_out(benchmark: Benchmark, baseline: Baseline, most: int) -> str:
+    """Name the stored runs that are not among its sessions, and say why; nothing where it has as many as may count."""
+    counting = {run.run_id for run, _ in session_runs(benchmark, baseline, most)}
+    if len(counting) == most:
+        return ""
+    accepted = _until_accepted(baseline.runs, benchmark.name)
+    stored_runs = ((run, found) for run in accepted if (found := run.benchmark(benchmark.name)) is not None)
+    reasons = [
+        f"{run.run_id} ({_why_not(run, found, benchmark)})" for run, found in stored_runs if run.run_id not in counting
+    ]
+    more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    return f"{', '.join(reasons[:_NAMED])}{more}"
+
+
+def _why_not(run: Run, found: Benchmark, benchmark: Benchmark) -> str:
+    if found.workload != benchmark.workload:
+        return "other work"
+    if run.source.dirty:
+        return "uncommitted changes"
+    if found.noisy is not None:
+        return "noisy"
+    return "invalid" if found.invalid is not None else f"fewer than {FEWEST_TRIALS} valid trials"
 
 
 def _why_no_session(stored_runs: Sequence[tuple[Run, Benchmark]], metric: Metric) -> str:
@@ -423,6 +453,7 @@ def _conclude(evidence: _Evidence, places: Mapping[str, _Place], window: Window)
         work={**evidence.totals, **_ratios(places, "work:")},
         domains=_ratios(places, "domain:"),
         notes=evidence.notes,
+        left_out=evidence.left_out,
     )
 
 

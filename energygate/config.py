@@ -20,8 +20,11 @@ from energygate.options import Given, apply_options, is_path
 from energygate.policy import Policy, Rules
 from energygate.settings import NamedSuite, Settings, first_of, overridden
 from energygate.workloads.suites import SuiteFile, duplicate_name
+from energygate.workloads.text import printable
 
 DEFAULT_FILE: Final = "energygate.yml"
+# What PyYAML's constructors raise for a 13th month, 5000 digits or `!!int x`: they look at the form alone.
+_UNREADABLE: Final = (ValueError, KeyError, IndexError, AttributeError)
 
 
 def load_settings(
@@ -217,6 +220,11 @@ def _parse_yaml(text: str, path: Path) -> tuple[object, dict[str, int]]:
         raise ConfigError(_not_yaml(path, error)) from error
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply, or an alias that contains itself.") from error
+    except _UNREADABLE as error:
+        raise ConfigError(
+            f"{path}: a value looks like a date, a number or what its tag says, and is none: {printable(str(error))}.",
+            fix="Write quotes around a text that only looks like one.",
+        ) from error
     if value is None:
         raise ConfigError(f"{path}: empty.", fix="Begin with `version: 1`.")
     return value, lines

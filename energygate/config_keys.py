@@ -10,8 +10,10 @@ from energygate.measure.idle import SHORTEST_IDLE_S
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
 from energygate.meters.select import METER_NAMES
 from energygate.policy import require_shares
-from energygate.workloads.suites import Limits, PositiveCount, PositiveSeconds, Suite, TrialOverrides
+from energygate.units import format_percent
+from energygate.workloads.suites import Limits, PositiveSeconds, Suite, TrialOverrides, Trials, WarmUps
 
+_MOST_SESSIONS: Final = 10_000
 _METER: Final = f"^({'|'.join(METER_NAMES)}|replay:.+)$"
 
 
@@ -22,6 +24,11 @@ FailOn = Literal[
 
 class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping whose keys are all known."""
+
+
+def _require_share(name: str, share: float) -> None:
+    if share > 1:
+        raise ValueError(f"`{name}` must be at most 100%, got {format_percent(share)}")
 
 
 class TrialKeys(TrialOverrides, frozen=True, kw_only=True):
@@ -41,12 +48,19 @@ class NoiseKeys(_Keys, frozen=True, kw_only=True):
     pressure: Percent = percent(0.20)
     steal: Percent = percent(0.02)
 
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            _require_share(name, getattr(self, name))
+
 
 class ScreenKeys(_Keys, frozen=True, kw_only=True):
     """When an unproven increase is `suspect`: its p-value below `p`, its size at least `effect`."""
 
     p: Annotated[float, Meta(gt=0, lt=1)] = 0.20
     effect: Percent = percent(0.01)
+
+    def __post_init__(self) -> None:
+        _require_share("effect", self.effect)
 
 
 class GateKeys(_Keys, frozen=True, kw_only=True):
@@ -61,13 +75,14 @@ class GateKeys(_Keys, frozen=True, kw_only=True):
     power: Percent = percent(0.90)
     session_sd: Percent = percent(0.015)
     session_sd_weight: Annotated[float, Meta(gt=0, le=1e6)] = 2.0
-    window: PositiveCount = 10
-    min_sessions: Annotated[int, Meta(ge=3)] = 3
+    window: Annotated[int, Meta(ge=1, le=_MOST_SESSIONS)] = 10
+    min_sessions: Annotated[int, Meta(ge=3, le=_MOST_SESSIONS)] = 3
     work_tolerance: Percent = percent(0.01)
     screen: ScreenKeys = msgspec.field(default_factory=ScreenKeys)
 
     def __post_init__(self) -> None:
         require_shares(self)
+        _require_share("work_tolerance", self.work_tolerance)
 
 
 class OverrideKeys(_Keys, frozen=True, kw_only=True):
@@ -75,15 +90,15 @@ class OverrideKeys(_Keys, frozen=True, kw_only=True):
 
     budget: Percent | None = None
     min_effect: Percent | None = None
-    trials: PositiveCount | None = None
+    trials: Trials | None = None
     limit: Limits = {}
 
 
 class MarkerKeys(_Keys, frozen=True, kw_only=True):
     """Arguments of `@pytest.mark.energy`."""
 
-    trials: PositiveCount | None = None
-    warmup: Annotated[int, Meta(ge=0)] | None = None
+    trials: Trials | None = None
+    warmup: WarmUps | None = None
     min_time: PositiveSeconds | None = None
     budget: Percent | None = None
     min_effect: Percent | None = None

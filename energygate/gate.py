@@ -45,7 +45,7 @@ class _Family:
     spread : float
         Standard deviation between sessions, pooled over those benchmarks.
     shift : float or None
-        Median log ratio, where nearly all benchmarks moved the same way.
+        Median log ratio, where nearly all quiet benchmarks moved the same way.
     """
 
     p_adjusted: Mapping[str, float]
@@ -115,7 +115,7 @@ def _family(comparisons: Sequence[Comparison], policy: Policy) -> _Family:
         p_adjusted=_adjusted(members, lambda estimate: float(estimate.p_value), policy),
         p_improved=_adjusted(members, lambda estimate: float(estimate.p_improved), policy),
         spread=math.sqrt(np.mean([each.between for each, _ in members])) if members else 0.0,
-        shift=_common_shift([float(estimate.log_ratio) for _, estimate in judged]),
+        shift=_common_shift([float(estimate.log_ratio) for each, estimate in judged if each.benchmark.noisy is None]),
     )
 
 
@@ -148,9 +148,10 @@ def _groups(
     each: Comparison, family: _Family, policy: Policy, estimated: str | None, doubt: str | None
 ) -> Iterator[tuple[Row, ...]]:
     """Give the rows of one benchmark: its deciding metric with joules per token beside it, and each limit."""
-    verdict = _despite_noise(_judge(each, family, policy), each.benchmark.noisy)
+    verdict = _judge(each, family, policy)
     if doubt is not None and verdict.outcome is not Outcome.INVALID:
         verdict = _Verdict(Outcome.INVALID, doubt, verdict.notes)
+    verdict = _despite_noise(verdict, each.benchmark.noisy)
     primary = _primary_row(each, verdict, family, policy)
     group = [primary]
     if each.per_token is not None and each.benchmark.primary is not Metric.J_PER_OUTPUT_TOKEN:
@@ -186,10 +187,10 @@ def _judge(each: Comparison, family: _Family, policy: Policy) -> _Verdict:
 
 
 def _despite_noise(verdict: _Verdict, noisy: str | None) -> _Verdict:
-    """What a verdict comes to where the numbers hold what others used: it proves nothing."""
-    if noisy is None or verdict.outcome in _UNMEASURED:
+    """What a verdict comes to where the numbers hold what others used: it proves nothing, and says so beside them."""
+    if noisy is None:
         return verdict
-    if verdict.outcome in _UNPROVEN:
+    if verdict.outcome in _UNPROVEN | _UNMEASURED:
         return verdict._replace(notes=(*verdict.notes, noisy))
     return verdict._replace(outcome=Outcome.INCONCLUSIVE, reason=noisy)
 
@@ -227,7 +228,8 @@ def _by_numbers(each: Comparison, estimate: Estimate, family: _Family, policy: P
 def _doubt_in_sessions(each: Comparison, family: _Family, policy: Policy) -> str | None:
     """Why the stored sessions can prove no increase, however large, or None where they can."""
     if each.sessions < policy.min_sessions:
-        return f"{_sessions(each)} cannot prove an increase, {policy.min_sessions} may. Record more sessions."
+        left_out = f"; left out: {each.left_out}" if each.left_out else ""
+        return f"{_sessions(each)} cannot prove an increase, {policy.min_sessions} may{left_out}. Record more sessions."
     if family.spread > 2 * policy.session_sd:
         spread = format_percent(family.spread)
         return (

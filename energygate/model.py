@@ -17,8 +17,9 @@ IDLE_UNKNOWN: Final = "idle power is unknown: "
 
 MOST_COUNTED: Final = 2**53  # whole numbers that every reader of JSON keeps
 Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
-Joules = Annotated[float, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
+MOST_J: Final = 1e12  # a megawatt for eleven days; sums and squares of what is beyond overflow
+Joules = Annotated[float, Meta(ge=0, le=MOST_J)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Time = Annotated[dt.datetime, Meta(tz=True)]
 Commit = Annotated[str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
 MeterKind = Literal["counter", "integrated", "scraped", "estimate", "replay"]
@@ -219,8 +220,9 @@ class Idle(Struct, frozen=True, kw_only=True):
 
     @property
     def drift_w(self) -> float:
-        """By how much it moved from the first window to the second, of all domains."""
-        return abs(self.total_after_w - self.total_before_w)
+        """By how much it moved from the first window to the second: of each domain, so that none makes up another."""
+        domains = self.before_w.keys() | self.after_w.keys()
+        return sum(abs(self.after_w.get(domain, 0.0) - self.before_w.get(domain, 0.0)) for domain in domains)
 
     @property
     def total_before_w(self) -> float:

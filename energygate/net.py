@@ -16,7 +16,7 @@ from energygate.stats.location import location
 from energygate.units import format_percent, format_quantity
 
 _SMALLEST_SHARE: Final = 0.25
-_MOST_DRIFT: Final = 0.10
+_MOST_DRIFT_OF_IDLE: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def _refusal(idle: Idle, trials: Sequence[Trial]) -> str:
     if idle.duration_s <= 0:
         return "how long idle power was measured is not known"
     if _drifted(idle):
-        return f"{_drift(idle)} (at most {format_percent(_MOST_DRIFT)})"
+        return f"{_drift(idle)} (at most {format_percent(_MOST_DRIFT_OF_IDLE)})"
     net_j = [_net_j(trial, idle) for trial in trials]
     if below := sum(not each_j > 0 for each_j in net_j):
         return f"{below} of {len(trials)} trials used no more than the idle power of {_watts(idle.power_w)}"
@@ -140,12 +140,13 @@ def _uncertainty_w(idle: Idle, meters: Sequence[MeterInfo]) -> float:
 
 
 def _drifted(idle: Idle) -> bool:
-    return not idle.drift_w <= _MOST_DRIFT * abs(idle.power_w)
+    return not idle.drift_w <= _MOST_DRIFT_OF_IDLE * abs(idle.power_w)
 
 
 def _drift(idle: Idle) -> str:
     share = f", {format_percent(idle.drift_w / abs(idle.power_w))} of it," if idle.power_w else ""
-    return f"idle power moved from {_watts(idle.total_before_w)} to {_watts(idle.total_after_w)}{share}".rstrip(",")
+    totals = f"from {_watts(idle.total_before_w)} to {_watts(idle.total_after_w)} in all"
+    return f"idle power moved by {_watts(idle.drift_w)} ({totals}){share}".rstrip(",")
 
 
 def _watts(power_w: float) -> str:

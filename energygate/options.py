@@ -5,17 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from energygate.errors import ConfigError
 from energygate.model import Outcome
 from energygate.policy import FAILABLE
 from energygate.settings import FORMATS, Mode, ReportTarget, Settings, first_of
 from energygate.units import parse_percent
-from energygate.workloads.suites import TrialOverrides
+from energygate.workloads.suites import LONGEST_S, MOST_TRIALS, TrialOverrides
 
 T = TypeVar("T")
-_LONGEST_S: Final = 1e9
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -100,8 +99,8 @@ def _parsed(text: Any, parser: Callable[[str], T], origin: str) -> T:
 
 def _whole(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ValueError(f"expected a whole number from {least}")
+        if not text.isdecimal() or len(text) > len(str(MOST_TRIALS)) or not least <= int(text) <= MOST_TRIALS:
+            raise ValueError(f"expected a whole number from {least} to {MOST_TRIALS}")
         return int(text)
 
     return parse
@@ -112,7 +111,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= _LONGEST_S:
+    if not 0 < seconds <= LONGEST_S:
         raise ValueError("expected seconds above 0")
     return seconds
 

@@ -1,10 +1,12 @@
 """The use cases: measure, gate, record. Collaborators are passed in; the shells parse, call these, print and exit."""
 
 import datetime as dt
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from msgspec import structs
@@ -27,14 +29,24 @@ from energygate.gate import decide, exit_code, overall
 from energygate.measure.energy import Energy
 from energygate.measure.frequency import frequency_note
 from energygate.measure.lock import machine_lock
-from energygate.measure.machine import Roots, describe_machine
+from energygate.measure.machine import Roots, describe_hardware, describe_machine
 from energygate.measure.session import Session
+from energygate.measure.signals import interrupted_by_sigterm, interrupts_held_back
 from energygate.measure.source import read_source
 from energygate.measure.trials import Progress
 from energygate.measure.watch import watch_for
 from energygate.meters.group import MeterGroup
+from energygate.meters.nvidia.visible import differing_variable
 from energygate.meters.processes import adopted_orphans
-from energygate.meters.select import MeterOptions, NoCounter, OpenedMeters, not_used, open_meters
+from energygate.meters.select import (
+    MeterOptions,
+    NoCounter,
+    OpenedMeters,
+    finds_counter,
+    not_used,
+    open_meters,
+    reads_hardware,
+)
 from energygate.model import (
     Baseline,
     BaselineRuns,
@@ -57,7 +69,7 @@ from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
 from energygate.stats.stored import Prior
 from energygate.units import format_quantity
 from energygate.workloads.build import workload
-from energygate.workloads.suites import InferenceSuite
+from energygate.workloads.suites import CommandSuite, InferenceSuite, Suite, TrialOverrides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +101,16 @@ class Finished:
     unwritten: tuple[str, ...] = ()
 
     @property
+    def measured(self) -> bool:
+        """Whether anything valid was measured."""
+        return any(benchmark.is_measured for benchmark in self.run.benchmarks)
+
+    @property
     def exit_code(self) -> int:
         """The command line's exit code."""
         if self.report is not None:
             return self.report.exit_code or (2 if self.unwritten else 0)
-        measured = any(benchmark.is_measured for benchmark in self.run.benchmarks)
-        if not measured or self.unfit:
+        if not self.measured or self.unfit:
             return 5
         return 2 if self.unwritten else 0
 
@@ -129,46 +145,52 @@ class Job:
         settings = self.settings.trials_for(named.name, named.suite.trials)
         built = workload(named.suite, file=named.file, prefix=named.prefix)
         _require_visible_work(named, self.session.meters)
+        if self.settings.nvml.gpus == "auto":
+            _require_measured_gpus(named, self.session.meters, os.environ)
         return self.session.measure(built, settings, location=location)
 
     def save(self) -> Run:
-        """Freeze what was measured so far and write it where `save` says."""
+        """Freeze what was measured so far and write it where `save` says; no interrupt comes between."""
         run = self.session.run()
         if self.settings.save is not None:
-            write_atomically(self.settings.save, encode_run(run))
+            with interrupts_held_back():
+                write_atomically(self.settings.save, encode_run(run))
         return run
 
     def finish(self, *, in_scope: Callable[[str], bool]) -> Finished:
         """Measure idle power again, save, judge or record as the mode says, and write the reports.
 
-        A full disk costs a file, never the verdict; an interrupt costs the second idle window, never the run.
+        A full disk costs a file, never the verdict.
 
         Parameters
         ----------
         in_scope : callable
             Whether a stored benchmark of that name should have been measured by this job.
         """
-        try:
-            self.session.finish()
-        except BaseException:
-            self.save()
-            raise
-        saved = _attempt(self.save)
-        finished = self._concluded(self.session.run(), in_scope)
-        report = finished.report
-        written = _attempt(lambda: write_reports(report, self.settings.reports)) if report is not None else ()
-        return replace(finished, unwritten=(*saved, *written))
+        self.session.finish()
+        unsaved = _attempt(self.save)
+        finished = self._concluded(self.session.run(), in_scope, kept=None if unsaved else self.settings.save)
+        unreported = () if finished.report is None else write_reports(finished.report, self.settings.reports)
+        return replace(finished, unwritten=(*unsaved, *finished.unwritten, *unreported))
 
-    def _concluded(self, run: Run, in_scope: Callable[[str], bool]) -> Finished:
+    def _concluded(self, run: Run, in_scope: Callable[[str], bool], *, kept: Path | None) -> Finished:
         match self.settings.mode:
             case Mode.MEASURE:
                 return Finished(run=run)
             case Mode.RECORD:
-                unfit = unfit_as_sessions(run)
-                worth_it = len(unfit) < len(run.benchmarks)
-                return Finished(run=run, stored=self.store.add(run) if worth_it else None, unfit=unfit)
+                return self._recorded(run, kept)
             case Mode.GATE:
                 return Finished(run=run, report=self._judge(run, in_scope))
+
+    def _recorded(self, run: Run, kept: Path | None) -> Finished:
+        """Add a run to the store, if it holds a session; `kept` is where it was saved besides."""
+        unfit = unfit_as_sessions(run)
+        if len(unfit) == len(run.benchmarks):
+            return Finished(run=run, unfit=unfit)
+        try:
+            return Finished(run=run, stored=self.store.add(run), unfit=unfit)
+        except EnergyGateError as error:
+            return Finished(run=run, unfit=unfit, unwritten=(f"{error} {_lost(kept)}",))
 
     def _judge(self, run: Run, in_scope: Callable[[str], bool]) -> GateReport:
         names = (benchmark.name for benchmark in run.benchmarks)
@@ -183,15 +205,19 @@ class Job:
 def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
     """Open meters and baselines, so that whatever is wrong with them is said before anything is measured.
 
+    Whatever stops the job, an interrupt above all: what was measured is kept where `save` says.
+
     Raises
     ------
     ConfigError, MeterUnavailable, BaselineError
         Each with the fix.
+    Terminated
+        SIGTERM came, at any moment until the job is closed: it is an interrupt like Ctrl-C.
     """
     for path in (*([settings.save] if settings.save else []), *(target.path for target in settings.reports)):
         require_writable(path)
-    opened = _open_meters(settings)
-    with opened.group as meters, _machine_of(meters, settings), _whole_tree(meters):
+    with interrupted_by_sigterm(), _measuring(settings) as opened, _whole_tree(opened.group):
+        meters = opened.group
         now = surroundings.now()
         store = open_store(settings.baselines, folder=settings.folder)
         roots = Roots(sysfs=settings.sysfs)
@@ -211,13 +237,50 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
             refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
             require_writable(store.root / session.machine.fingerprint / "run.json")
         baseline = store.load(session.machine.fingerprint) if settings.mode is Mode.GATE else Baseline()
-        yield Job(settings=settings, session=session, store=store, baseline=baseline)
+        job = Job(settings=settings, session=session, store=store, baseline=baseline)
+        try:
+            yield job
+        except BaseException:
+            job.save()
+            raise
 
 
-def _machine_of(meters: MeterGroup, settings: Settings) -> AbstractContextManager[None]:
-    """Hold the machine while something is read that other jobs use too. Raises MeterUnavailable."""
-    shared = any(meter.kind not in {"replay", "estimate"} for meter in meters.meters)
-    return machine_lock(settings.sysfs) if shared else nullcontext()
+@contextmanager
+def _measuring(settings: Settings) -> Iterator[OpenedMeters]:
+    """Open the meters asked for, while no other job measures what they read. Raises ConfigError or MeterUnavailable."""
+    with ExitStack() as machine:
+        refusal = _hold(machine, settings)
+        opened = _open_meters(settings)
+        with opened.group as meters:
+            if not reads_hardware(meter.name for meter in meters.meters):
+                machine.close()
+            elif refusal is not None:
+                raise refusal
+            yield opened
+
+
+def _hold(machine: ExitStack, settings: Settings) -> MeterUnavailable | None:
+    """Hold the machine before anything of it is read.
+
+    Returns
+    -------
+    MeterUnavailable or None
+        Why it cannot be held, where `auto` seems to end in the estimate, which doesn't need it.
+
+    Raises
+    ------
+    MeterUnavailable
+        Where it cannot be held, and is needed.
+    """
+    if not reads_hardware(settings.meters):
+        return None
+    try:
+        machine.enter_context(machine_lock(settings.sysfs))
+    except MeterUnavailable as refusal:
+        if settings.meters != ("auto",) or finds_counter(meter_options(settings)):
+            raise
+        return refusal
+    return None
 
 
 def _whole_tree(meters: MeterGroup) -> AbstractContextManager[None]:
@@ -243,7 +306,8 @@ def judge(
     rows = _labelled(decide(comparisons, policy, missing=missing, estimated=_doubt(head)), head.label)
     sessions = {b.name: [run for run, _ in session_runs(b, baseline, policy.window)] for b in head.benchmarks}
     code = exit_code(rows, policy.fail_on)
-    used = [run for run in baseline.runs if not run.source.dirty][: policy.window]
+    counted = {run.run_id for runs in sessions.values() for run in runs}
+    used = [run for run in baseline.runs if run.run_id in counted]
     return GateReport(
         verdict=overall(rows, code),
         exit_code=code,
@@ -268,11 +332,14 @@ def judge(
     )
 
 
-def write_reports(report: GateReport, targets: Iterable[ReportTarget]) -> None:
-    """Write each report to its file."""
-    for target in targets:
-        data = encode_report(report) if target.format == "json" else render_markdown(report).encode()
-        write_atomically(target.path, data)
+def write_reports(report: GateReport, targets: Iterable[ReportTarget]) -> tuple[str, ...]:
+    """Write each report to its file; give a sentence for each that could not be written."""
+    return tuple(sentence for target in targets for sentence in _attempt(partial(_write_report, report, target)))
+
+
+def _write_report(report: GateReport, target: ReportTarget) -> None:
+    data = encode_report(report) if target.format == "json" else render_markdown(report).encode()
+    write_atomically(target.path, data)
 
 
 def refuse_to_record(run: Run, *, allow_estimates: bool) -> None:
@@ -286,6 +353,26 @@ def refuse_to_record(run: Run, *, allow_estimates: bool) -> None:
     doubt = _doubt(run)
     if doubt is not None and not allow_estimates:
         raise MeterUnavailable(f"This run cannot be recorded: {doubt}")
+
+
+def refuse_too_few_trials(settings: Settings, wanted: Iterable[tuple[str, TrialOverrides]]) -> None:
+    """Refuse to record where no benchmark is to have enough trials for a session. Raises ConfigError.
+
+    Parameters
+    ----------
+    wanted : iterable of (str, TrialOverrides)
+        The benchmarks, and what their markers or suites say.
+    """
+    if settings.mode is not Mode.RECORD:
+        return
+    most = max((settings.trials_for(name, own).count for name, own in wanted), default=FEWEST_TRIALS)
+    if most < FEWEST_TRIALS:
+        raise ConfigError(
+            f"trials.count: at most {most} trial{'' if most == 1 else 's'} of a benchmark would be recorded, and fewer "
+            f"than {FEWEST_TRIALS} are no session.",
+            why="Nothing could be compared with them.",
+            fix=f"Give {FEWEST_TRIALS} or more: --energy-trials={FEWEST_TRIALS}.",
+        )
 
 
 def unfit_as_sessions(run: Run) -> tuple[str, ...]:
@@ -332,6 +419,16 @@ def _attempt(write: Callable[[], object]) -> tuple[str, ...]:
     return ()
 
 
+def _lost(kept: Path | None) -> str:
+    """What became of a run that could not be recorded, and what to do."""
+    if kept is not None:
+        return f"Nothing was recorded, and nothing is lost: `energygate baseline record {kept}` records what was saved."
+    return (
+        "Nothing was recorded, and of this session only what is printed is left: measure again. --energy-save=FILE "
+        "would keep it, and `energygate baseline record FILE` record it."
+    )
+
+
 def _missing(run: Run, baseline: Baseline, in_scope: Callable[[str], bool]) -> tuple[Benchmark, ...]:
     """Give the benchmarks that the newest stored run of this scope has and this run has not."""
     scopes = ([b for b in stored.benchmarks if in_scope(b.name)] for stored in baseline.runs)
@@ -353,7 +450,7 @@ def meter_options(settings: Settings) -> MeterOptions:
 
 def _fingerprint_without_meters(settings: Settings) -> str:
     """Which machine this is, whatever measures it: what a calibration of the estimate is of."""
-    return describe_machine(Roots(sysfs=settings.sysfs), meters={}).fingerprint
+    return describe_hardware(Roots(sysfs=settings.sysfs)).fingerprint
 
 
 def _open_meters(settings: Settings) -> OpenedMeters:
@@ -380,6 +477,29 @@ def _require_visible_work(named: NamedSuite, meters: MeterGroup) -> None:
             why="The estimate counts CPU seconds of processes, so it would charge only the client's.",
             fix="Give the server's process id, or let energygate start it with `server:`.",
         )
+
+
+def _require_measured_gpus(named: NamedSuite, meters: MeterGroup, environ: Mapping[str, str]) -> None:
+    """Refuse a workload that may use other GPUs than those that `auto` chose by `environ`. Raises ConfigError."""
+    place, added = _environment_of(named.suite)
+    variable = differing_variable(environ, {**environ, **added})
+    if variable is None or not any(meter.name in {"nvml", "nvml-power"} for meter in meters.meters):
+        return
+    own = repr(environ[variable]) if variable in environ else "not set"
+    raise ConfigError(
+        f"{named.name}: {place}.{variable}: {added[variable]!r}, but for energygate itself it is {own}.",
+        why="`nvml: {gpus: auto}` measures the GPUs that energygate's own environment shows, and the workload may use "
+        "others.",
+        fix=f"Set {variable} for energygate itself, which hands it on, or name the GPUs that the workload uses in "
+        "energygate.yml: `nvml: {gpus: [GPU-...]}`.",
+    )
+
+
+def _environment_of(suite: Suite) -> tuple[str, Mapping[str, str]]:
+    """Where a suite says what it adds to the environment of what it starts, and what that is."""
+    if isinstance(suite, CommandSuite):
+        return "env", suite.env
+    return "server.env", {} if suite.server is None else suite.server.env
 
 
 def _labelled(rows: Sequence[Row], label: Label) -> tuple[Row, ...]:

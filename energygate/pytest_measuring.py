@@ -13,13 +13,16 @@ from typing import Any, Final, Self
 import pytest
 
 from energygate.config import load_settings, marker_keys, read_config_suites, read_suites
+from energygate.config_keys import MarkerKeys
 from energygate.errors import EnergyGateError
 from energygate.measure.energy import Energy
+from energygate.measure.signals import Terminated, interrupts_held_back
 from energygate.model import Location, Trial, reasons_by_code
-from energygate.pipeline import Finished, Job, Surroundings, open_job
+from energygate.pipeline import Finished, Job, Surroundings, open_job, refuse_too_few_trials
 from energygate.report.measured import render_measured
 from energygate.report.terminal import render_terminal
 from energygate.settings import Mode, NamedSuite, Settings
+from energygate.workloads.suites import TrialOverrides
 from energygate.workloads.text import printable
 
 
@@ -68,6 +71,7 @@ class Measuring:
         self.failure_of_test: str | None = None
         self.finished: Finished | None = None
         self.failure: str | None = None
+        self.stop: BaseException | None = None
 
     @classmethod
     def started(cls, config: pytest.Config, options: dict[str, Any]) -> Self:
@@ -87,14 +91,11 @@ class Measuring:
     def energy(self, item: pytest.Item) -> Energy:
         """Give the fixture's object for a test."""
         self.refuse_to_repeat(item)
-        arguments: dict[str, Any] = {}
-        for marker in reversed(list(item.iter_markers("energy"))):
-            if marker.args:
-                pytest.fail("@pytest.mark.energy takes keyword arguments only", pytrace=False)
-            arguments |= marker.kwargs
+        if any(marker.args for marker in item.iter_markers("energy")):
+            pytest.fail("@pytest.mark.energy takes keyword arguments only", pytrace=False)
         fault: EnergyGateError | None = None
         try:
-            keys = marker_keys(arguments, origin=item.nodeid)
+            keys = _keys_of(item)
             self.settings.rules_for(item.nodeid, keys)  # refuses what cannot be judged before it is measured
         except EnergyGateError as error:
             fault = error
@@ -115,6 +116,10 @@ class Measuring:
 
     def finish_test(self) -> None:
         """Keep what the running test measured; after a failure it is kept and does not count."""
+        with interrupts_held_back():  # or what it measured would be lost between two hands
+            self._finish_test()
+
+    def _finish_test(self) -> None:
         running, self.running = self.running, None
         if running is not None and not running.started and self.outcome_of_test == "passed":
             self.failure_of_test = "the test takes `energy` and measured nothing with it. Call it, or do without it."
@@ -148,28 +153,48 @@ class Measuring:
         self.deselected.update(item.nodeid for item in items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember what should measure."""
+        """Remember what should measure, and refuse a recording of which nothing can come."""
         self.seen = {item.nodeid for item in session.items}
+        wanted = [(item.nodeid, own) for item in session.items if (own := _trials_of(item)) is not None]
+        with _usage_errors():
+            refuse_too_few_trials(self.settings, wanted)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember what stopped the session."""
+        self.stop = excinfo.value
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge or record what was measured; an interrupted session keeps what it has, and decides nothing."""
         try:
-            if exitstatus not in _ENDED:
-                self.failure_of_test = "the session was stopped before this test ended."
-                self.finish_test()
-                self.job.save()
-                self.failure = "the session was stopped, so nothing was judged and nothing was recorded"
-                return
-            if exitstatus == pytest.ExitCode.TESTS_FAILED and self.settings.mode is Mode.RECORD:
-                self.job.save()
-                self.failure = "tests failed, so nothing was recorded: a baseline is what works"
-                return
-            self.finished = self.job.finish(in_scope=self._in_scope)
+            self._conclude_or_save(exitstatus)
         except EnergyGateError as error:
-            self.failure = str(error)
-        if exitstatus == pytest.ExitCode.OK and (self.failure or (self.finished and self.finished.exit_code)):
+            self.failure = "; ".join(part for part in (self.failure, str(error)) if part)
+        if self.stop is not None and exitstatus in _ENDED:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+        if isinstance(self.stop, Terminated):
+            session.exitstatus = Terminated.exit_code
+        elif session.exitstatus == pytest.ExitCode.OK and (self.failure or (self.finished and self.finished.exit_code)):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _conclude_or_save(self, exitstatus: int) -> None:
+        """Let an interrupt cost what is still to do, never the run; pytest itself would end with a traceback."""
+        try:
+            self._conclude(exitstatus)
+        except KeyboardInterrupt as stop:
+            self.stop, self.failure = stop, _STOPPED
+            self.job.save()
+
+    def _conclude(self, exitstatus: int) -> None:
+        if exitstatus not in _ENDED:
+            self.failure_of_test, self.failure = "the session was stopped before this test ended.", _STOPPED
+            self.finish_test()
+            self.job.save()
+        elif exitstatus == pytest.ExitCode.TESTS_FAILED and self.settings.mode is Mode.RECORD:
+            self.failure = "tests failed, so nothing was recorded: a baseline is what works"
+            self.job.save()
+        else:
+            self.finished = self.job.finish(in_scope=self._in_scope)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the energy section; its last line is the verdict in words."""
@@ -193,6 +218,7 @@ class Measuring:
         return not ignored and any(_covers(argument, name, self.config) for argument in self.config.args)
 
 
+_STOPPED: Final = "the session was stopped, so nothing was judged and nothing was recorded"
 _ENDED: Final = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 _MEASURING: Final[pytest.StashKey[Measuring]] = pytest.StashKey()
 
@@ -220,10 +246,7 @@ class SuiteItem(pytest.Item):
         """Measure the suite; the test fails where what stops it makes its benchmark invalid, or no trial is valid."""
         plugin = self.config.stash[_MEASURING]
         plugin.refuse_to_repeat(self)
-        try:
-            benchmark = plugin.job.measure(self.named, location=_location(self))
-        except SystemExit as ended:  # a server was running and SIGTERM came; pytest alone would take it for a failure
-            pytest.exit(f"terminated while {self.nodeid} was measured", returncode=int(ended.code or 143))
+        benchmark = plugin.job.measure(self.named, location=_location(self))
         reasons = [] if benchmark.valid else [reason for reason, _ in reasons_by_code(benchmark.trials)]
         if failure := benchmark.invalid or "\n".join(reasons):
             pytest.fail(failure, pytrace=False)
@@ -272,7 +295,7 @@ def _verdict(finished: Finished) -> str:
         return f"RECORDED, stored as {finished.stored}"
     if finished.unfit:
         return "FAILED, nothing was recorded"
-    return "FAILED, nothing valid was measured" if finished.exit_code else "MEASURED, nothing was judged"
+    return "MEASURED, nothing was judged" if finished.measured else "FAILED, nothing valid was measured"
 
 
 def _refuse_company(config: pytest.Config) -> None:
@@ -293,11 +316,13 @@ def _refuse_company(config: pytest.Config) -> None:
 
 @contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Show our own errors as pytest shows usage errors: one sentence, no traceback."""
+    """Show our own errors as pytest shows usage errors, one sentence without a traceback; and end as SIGTERM asks."""
     try:
         yield
     except EnergyGateError as error:
         raise pytest.UsageError(str(error)) from error
+    except Terminated:  # pytest alone would end with 2
+        pytest.exit("terminated before any test ran", returncode=Terminated.exit_code)
 
 
 @contextmanager
@@ -319,6 +344,24 @@ def _failure(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str | No
     if report.skipped:
         return "the test was skipped, so what it measured does not count. Skip it before it measures."
     return None
+
+
+def _keys_of(item: pytest.Item) -> MarkerKeys:
+    """What its markers say, the nearest last. Raises ConfigError."""
+    arguments: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("energy"))):
+        arguments |= marker.kwargs
+    return marker_keys(arguments, origin=item.nodeid)
+
+
+def _trials_of(item: pytest.Item) -> TrialOverrides | None:
+    """What an item that measures says of its trials; None for others, and for one whose markers are wrong: it fails."""
+    if isinstance(item, SuiteItem):
+        return item.named.suite.trials
+    try:
+        return _keys_of(item).as_trials() if _measures(item) else None
+    except EnergyGateError:
+        return None
 
 
 def _measures(item: pytest.Item) -> bool:

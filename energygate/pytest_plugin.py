@@ -17,7 +17,11 @@ R = TypeVar("R")
 
 _VALUED: Final = (
     ("mode", "measure|gate|record", "only measure; compare and decide (default); or add this run to the baselines"),
-    ("meters", "LIST", "auto (default), or a comma list of rapl, nvml, estimate, replay:FILE"),
+    (
+        "meters",
+        "LIST",
+        "auto (default), or a comma list of rapl, nvml, pyrapl, prometheus, codecarbon, estimate, replay:FILE",
+    ),
     ("config", "FILE", "configuration file (default: energygate.yml if there)"),
     ("sysfs", "DIR", "where sysfs is mounted (default: /sys)"),
     ("baselines", "DIR", "where runs are stored (default: baselines)"),

@@ -43,11 +43,37 @@ def format_quantity(value: float, unit: str, *, like: float | None = None) -> st
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    size = abs(like) if like else abs(value)
-    prefix, factor = next((prefix, factor) for below, prefix, factor in _PREFIXES if size < below or below == math.inf)
+    prefix, factor = _prefix(like or value)
     rounded = float(f"{value * factor:.2e}")
-    decimals = 2 - math.floor(math.log10(abs(rounded)))
-    return f"{rounded:.{max(decimals, 0)}f}".replace("-", MINUS) + f" {prefix}{unit}"
+    return f"{rounded:.{max(_decimals(rounded), 0)}f}".replace("-", MINUS) + f" {prefix}{unit}"
+
+
+def format_uncertainty(uncertainty: float, unit: str, *, of: float, like: float | None = None) -> str:
+    """As many decimals as `of` is shown with, and its unit: ``0.05 J/request`` of ``3.20 J/request``.
+
+    Parameters
+    ----------
+    of : float
+        The value that is uncertain by so much.
+    like : float, optional
+        As in `format_quantity`.
+    """
+    prefix, factor = _prefix(like or of)
+    decimals = _decimals(float(f"{of * factor:.2e}"))
+    last_digit = 10.0**-decimals
+    if uncertainty * factor < last_digit:
+        return f"less than {last_digit:.{max(decimals, 0)}f} {prefix}{unit}"
+    return f"{uncertainty * factor:.{max(decimals, 0)}f} {prefix}{unit}"
+
+
+def _prefix(size: float) -> tuple[str, float]:
+    """The prefix of the unit in which a value of that size is shown, and how many of it are one."""
+    return next((prefix, factor) for below, prefix, factor in _PREFIXES if abs(size) < below or below == math.inf)
+
+
+def _decimals(rounded: float) -> int:
+    """How many decimals three significant digits have; fewer than none for large values."""
+    return 2 - math.floor(math.log10(abs(rounded)))
 
 
 def format_change(ratio: float) -> str:

@@ -8,6 +8,7 @@ import click
 
 from energygate.cli.options import spelt
 from energygate.errors import BaselineError, EnergyGateError, MeterUnavailable
+from energygate.measure.signals import Terminated
 
 _INTERRUPTED = 130
 
@@ -26,8 +27,10 @@ class Boundary:
                 error.show()
                 sys.exit(2)
             case KeyboardInterrupt() | click.Abort():
-                click.echo("interrupted", err=True)
-                sys.exit(_INTERRUPTED)
+                # click makes an Abort of every interrupt.
+                terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
+                click.echo("terminated" if terminated else "interrupted", err=True)
+                sys.exit(Terminated.exit_code if terminated else _INTERRUPTED)
             case EnergyGateError():
                 click.echo(f"error: {spelt(error)}", err=True)
                 sys.exit(_exit_code_of(error))

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from energygate.calibration import calibrate_estimate, estimate_block
-from energygate.cli.options import config_file, settings_of, spelt
+from energygate.cli.options import config_file, settings_of
 from energygate.cli.output import write_out
 from energygate.clock import SystemClock
 from energygate.config import DEFAULT_FILE
@@ -46,23 +46,23 @@ def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
     if as_json:
         write_out(f"{msgspec.json.format(msgspec.json.encode(doctor_document(found)), indent=2).decode()}\n")
     else:
-        write_out(spelt(render_doctor(found, color=sys.stdout.isatty())))
-    sys.exit(0 if found.decides else 5)
+        write_out(render_doctor(found, color=sys.stdout.isatty()))
+    sys.exit(0 if found.can_gate else 5)
 
 
 def _calibrate(settings: Settings, options: dict[str, Any], *, as_json: bool) -> None:
     calibrator = Calibrator(meter=make_meter("rapl", meter_options(settings)))
     file, windows = config_file(options), len(busy_levels(calibrator.processors))
-    click.echo(
+    begins = (
         f"{windows} windows of {calibrator.seconds:g} s with 0 to {calibrator.processors} processors busy: let nothing "
-        "else run.",
-        err=True,
+        "else run."
     )
     estimate = calibrate_estimate(
         calibrator,
         sysfs=settings.sysfs,
         file=file,
         today=dt.datetime.now(dt.UTC).date(),
+        ready=lambda: click.echo(begins, err=True),
         tell=lambda level: click.echo(f"{level.busy:.2f} busy: {format_quantity(level.power_w, 'W')}", err=True),
     )
     if as_json:

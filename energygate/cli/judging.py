@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from energygate.cli.options import given_run, judging_options, settings_of
-from energygate.cli.output import print_report
+from energygate.cli.output import print_report, print_unwritten
 from energygate.errors import ConfigError
 from energygate.pipeline import (
     judge,
@@ -36,8 +36,9 @@ def compare(base: tuple[Path, ...], head: Path, *, as_json: bool, **options: Any
     policy = replace(settings.policy, rules=rules)
     report = judge(head_run, baseline, policy, missing=missing, warnings=unused)
     print_report(report, as_json=as_json)
-    write_reports(report, settings.reports)
-    sys.exit(report.exit_code)
+    unwritten = write_reports(report, settings.reports)
+    print_unwritten(unwritten)
+    sys.exit(report.exit_code or (2 if unwritten else 0))
 
 
 @click.command()
@@ -51,6 +52,8 @@ def report(file: Path, report: tuple[str, ...]) -> None:
         raise ConfigError(f"Cannot read {file}: {error.strerror}.", fix="Give a report that is there.") from error
     found = decode_report(data, origin=str(file))
     targets = settings_of({"report": report}).reports
-    write_reports(found, targets)
+    unwritten = write_reports(found, targets)
+    print_unwritten(unwritten)
     if not targets:
         print_report(found, as_json=False)
+    sys.exit(2 if unwritten else 0)

@@ -1,7 +1,7 @@
 """The command line: parses, calls the pipeline, prints, exits. Results go to stdout, the rest to stderr.
 
 Exit codes: 0 pass, 1 regression or over a limit, 2 usage or configuration, 3 inconclusive and 4 baseline missing or
-unfit (where policy fails on them), 5 nothing valid was measured, 130 after an interrupt.
+unfit (where policy fails on them), 5 nothing valid was measured, 130 after an interrupt, 143 after SIGTERM.
 """
 
 import click

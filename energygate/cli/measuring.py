@@ -13,11 +13,7 @@ from energygate.cli.options import judging_options, measuring_options, settings_
 from energygate.cli.output import print_finished
 from energygate.config import DEFAULT_FILE, read_suites
 from energygate.errors import ConfigError
-from energygate.pipeline import (
-    Job,
-    Surroundings,
-    open_job,
-)
+from energygate.pipeline import Surroundings, open_job, refuse_too_few_trials
 from energygate.report.progress import LiveProgress, PlainProgress
 from energygate.settings import NamedSuite, Settings
 from energygate.workloads.build import workload
@@ -32,6 +28,7 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
     """Run the suites of FILES (default: those of the configuration)."""
     settings = settings_of(options)
     suites = _suites(files, settings)
+    refuse_too_few_trials(settings, [(named.name, named.suite.trials) for named in suites])
     interactive = sys.stderr.isatty() and not os.environ.get("CI")
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -40,22 +37,13 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
         job = stack.enter_context(open_job(settings, Surroundings(progress=progress)))
         for note in job.notes:
             click.echo(printable(spelt(note), limit=1000), err=True)
-        _measure(job, suites)
+        for named in suites:
+            job.measure(named)
         names = {named.name for named in suites}
         prefixes = {named.prefix for named in suites}
         finished = job.finish(in_scope=lambda name: name in names or name.rpartition("::")[0] in prefixes)
     print_finished(finished, as_json=as_json)
     sys.exit(finished.exit_code)
-
-
-def _measure(job: Job, suites: tuple[NamedSuite, ...]) -> None:
-    try:
-        for named in suites:
-            job.measure(named)
-    except BaseException:
-        # Whatever stopped it, an interrupt above all: what was measured is kept where `save` says.
-        job.save()
-        raise
 
 
 def _suites(files: tuple[Path, ...], settings: Settings) -> tuple[NamedSuite, ...]:

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Iterable
 
 import click
 import msgspec
 
+from energygate.cli.options import spelt
 from energygate.model import GateReport, Run
 from energygate.pipeline import (
     Finished,
@@ -25,12 +27,17 @@ def print_finished(finished: Finished, *, as_json: bool) -> None:
         click.echo(measured_text(finished.run), nl=False)
     if finished.stored is not None:
         click.echo(f"stored as {finished.stored}", err=as_json)
-    for sentence in finished.unwritten:
-        click.echo(f"error: {sentence}", err=True)
+    print_unwritten(finished.unwritten)
     for sentence in finished.unfit:
         click.echo(f"error: not recorded as a session: {sentence}", err=True)
     if finished.exit_code == 5 and finished.report is None and not finished.unfit:
         click.echo("error: nothing valid was measured; the reasons stand above", err=True)
+
+
+def print_unwritten(sentences: Iterable[str]) -> None:
+    """Say which files could not be written."""
+    for sentence in sentences:
+        click.echo(f"error: {spelt(sentence)}", err=True)
 
 
 def print_report(report: GateReport, *, as_json: bool) -> None:

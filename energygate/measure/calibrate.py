@@ -111,8 +111,13 @@ class Calibrator:
     own_s: Callable[[Window], float | None] = tree_cpu_s
     clock: Clock = field(default_factory=SystemClock)
 
-    def measure(self) -> Iterator[Level]:
+    def measure(self, ready: Callable[[], object] = lambda: None) -> Iterator[Level]:
         """Each level in turn.
+
+        Parameters
+        ----------
+        ready : callable
+            Called when the meter is open, before the first level.
 
         Raises
         ------
@@ -122,6 +127,7 @@ class Calibrator:
         with ExitStack() as opened:
             self.meter.open()
             opened.callback(self.meter.close)
+            ready()
             for wanted in busy_levels(self.processors):
                 with self.busy(wanted):
                     self.clock.sleep(_SETTLE_S)

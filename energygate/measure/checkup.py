@@ -10,11 +10,11 @@ from typing import Final
 from energygate.clock import Clock
 from energygate.errors import MeasurementInvalid, MeterUnavailable
 from energygate.measure.frequency import frequency_words
-from energygate.measure.load import Load, load_between, sample, tree_cpu_s
+from energygate.measure.load import Load, load_average, load_between, sample, tree_cpu_s
 from energygate.measure.lock import machine_lock
-from energygate.measure.machine import Roots, describe_machine
-from energygate.measure.preflight import Surroundings, load_average, preflight, present_load
-from energygate.measure.readings import doubtful_readings
+from energygate.measure.machine import Roots, describe_hardware
+from energygate.measure.plausibility import doubtful_readings
+from energygate.measure.preflight import Whereabouts, lasting_load, preflight, present_load
 from energygate.measure.requirement import Requirement, TrialSettings
 from energygate.meters.base import Window
 from energygate.meters.diagnosis import Accuracy, Diagnosis, Finding, Probe
@@ -25,6 +25,7 @@ from energygate.meters.select import MeterOptions, make_meter
 
 _SAME_COUNTER: Final = ("rapl", "pyrapl")
 _WATCH_S: Final = 1.0
+_SCRAPED: Final = 0.08  # of an interval: 95 % of simulated windows, at idle noise of 10 % (docs/measuring.md)
 _BOUNDARY_S: Final = 0.5  # integrated power is the mean of the last second: half of it is from before a window
 
 
@@ -47,32 +48,34 @@ def check_up(
     roots : Roots
         The kernel's files.
     """
-    around = Surroundings(roots=roots, host=options.host, environ=options.environ)
+    place = Whereabouts(roots=roots, host=options.host, environ=options.environ)
     busy = _taken(options.sysfs)
     load = _present_load(roots, clock)
-    probes = probe(meters_to_try(options, wanted), options, sleep=clock.sleep)
-    machine = describe_machine(roots, meters={})
+    probes = probe(meters_to_try(options, wanted), options, wanted=wanted, sleep=clock.sleep)
+    machine = describe_hardware(roots)
     probes, disagreement = _compared(probes, options, clock.sleep)
+    found = Diagnosis(
+        machine=machine,
+        virtual_machine=options.host.virtual_machine,
+        container=place.container,
+        clock=frequency_words(roots.sysfs),
+        load_average=load_average(roots.proc),
+        load={"foreign": load.foreign, "pressure": load.pressure, "steal": load.steal},
+        meters=tuple((each, accuracy(each, trials)) for each in probes),
+        estimate=make_meter("estimate", replace(options, machine=machine.fingerprint)).domains[0].detail,
+        wanted=tuple(wanted),
+    )
+    # Where nothing counts the whole machine, its load is in no number.
+    crowded = any(each.counts_the_machine for each in found.opened)
     findings = (
         *busy,
         *disagreement,
         *(finding for each in probes for finding in doubtful_readings(each)),
         *preflight(roots, options.host, options.environ),
-        *present_load(load),
+        *((*lasting_load(roots.proc), *present_load(load)) if crowded else ()),
         *_installation(),
     )
-    return Diagnosis(
-        machine=machine,
-        virtual_machine=options.host.virtual_machine,
-        container=around.container,
-        clock=frequency_words(roots.sysfs),
-        load_average=load_average(roots.proc),
-        load={"foreign": load.foreign, "pressure": load.pressure, "steal": load.steal},
-        meters=tuple((each, _accuracy(each, trials)) for each in probes),
-        estimate=make_meter("estimate", replace(options, machine=machine.fingerprint)).domains[0].detail,
-        wanted=tuple(wanted),
-        findings=findings,
-    )
+    return replace(found, findings=findings)
 
 
 def _taken(sysfs: Path) -> tuple[Finding, ...]:
@@ -81,7 +84,7 @@ def _taken(sysfs: Path) -> tuple[Finding, ...]:
         with machine_lock(sysfs):
             return ()
     except MeterUnavailable as held:
-        return (Finding(what=held.what, why=held.why, fix=held.fix),)
+        return (Finding(what=held.what, why=held.why, fix=held.fix, blocks=True),)
 
 
 def _present_load(roots: Roots, clock: Clock) -> Load:
@@ -90,19 +93,24 @@ def _present_load(roots: Roots, clock: Clock) -> Load:
     return load_between(before, sample(Window(), proc=roots.proc, clock=clock, own_s=tree_cpu_s))
 
 
-def _accuracy(found: Probe, trials: TrialSettings) -> Accuracy | None:
-    """The error that refreshes make at the ends of a trial: sd = interval / (sqrt(6) T), see docs/measuring.md.
+def accuracy(found: Probe, trials: TrialSettings) -> Accuracy | None:
+    """The error that refreshes make at the ends of a trial (docs/measuring.md).
 
-    It is less for a meter that waits for refreshes, and for one that is scraped and takes the quiet around the work.
+    sd = interval / (sqrt(6) T) for a counter that is read at once. Where a window waits for steps, all that is used
+    between the end of the work and the next step is too much: at most an interval's, if no more is drawn then. Several
+    GPUs step one after the other, so a window of one waits for the others at its start too.
     """
     if not found.usable or not found.domains:
         return None
     trial_s = Requirement.of(found.domains, trials).duration_s
     if found.kind == "integrated":
         return Accuracy(trial_s=trial_s, edge_error=_BOUNDARY_S / trial_s, at_most=True)
-    slowest_s = max(domain.update_interval_s for domain in found.domains)
-    waits = found.kind == "scraped" or any(domain.part == "gpu" for domain in found.domains)
-    return Accuracy(trial_s=trial_s, edge_error=slowest_s / (math.sqrt(6) * trial_s), at_most=waits)
+    refreshes = max(domain.update_interval_s for domain in found.domains) / trial_s
+    if found.kind == "scraped":
+        return Accuracy(trial_s=trial_s, edge_error=_SCRAPED * refreshes, at_most=True)
+    if gpus := sum(domain.part == "gpu" for domain in found.domains):
+        return Accuracy(trial_s=trial_s, edge_error=min(gpus, 2) * refreshes, at_most=True)
+    return Accuracy(trial_s=trial_s, edge_error=refreshes / math.sqrt(6), at_most=False)
 
 
 def _compared(

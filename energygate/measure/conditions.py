@@ -81,7 +81,7 @@ def noise_in(load: Load, limits: NoiseLimits) -> Noise | None:
     return None
 
 
-def noisy_throughout(found: Sequence[Noise], *, trials: int) -> str:
+def noisy_throughout(found: Sequence[Noise], *, trials: int, pids_setting: str = "") -> str:
     """Say why no verdict can rest on a benchmark: so many of its trials were noisy that dropping them would choose.
 
     Parameters
@@ -90,15 +90,19 @@ def noisy_throughout(found: Sequence[Noise], *, trials: int) -> str:
         One for each noisy trial.
     trials : int
         How many were measured.
+    pids_setting : str
+        Where the processes that do the work can be named, if they are outside of our process tree.
     """
     kind = Counter(noise.kind for noise in found).most_common(1)[0][0]
     shares = sorted(noise.share for noise in found if noise.kind == kind)
     lowest, highest = format_percent(shares[0]), format_percent(shares[-1])
     said = _WORDS[kind].format(share=lowest if lowest == highest else f"{lowest} to {highest}")
     limit = next(noise.limit for noise in found if noise.kind == kind)
+    can_be_ours = pids_setting and kind != "steal"
+    named = f" name the processes that do its work elsewhere ({pids_setting})," if can_be_ours else ""
     return (
         f"{len(found)} of {trials} trials are noisy: {said} (limit {format_percent(limit)}), and the counters hold "
-        f"that too. Measure on a runner that does nothing else, or raise noise.{kind}."
+        f"that too. Measure on a runner that does nothing else,{named} or raise noise.{kind}."
     )
 
 

@@ -25,6 +25,9 @@ class Energy:
     sync : callable
         Waits for work that is queued on a GPU, before each reading: set it before measuring, `energy.sync = wait`.
         What PyTorch has queued on CUDA is waited for unasked.
+    pids : tuple of int or None
+        Processes that the test did not start and that do its work, a server's: set it before measuring. What they and
+        their children use is then not taken for foreign load. None if nobody knows them: foreign load is unknown.
     """
 
     def __init__(self, session: Session, settings: TrialSettings, *, name: str, location: Location | None) -> None:
@@ -34,6 +37,7 @@ class Energy:
         self._location = location
         self._series: TrialSeries | None = None
         self.sync: Callable[[], object] = finish_queued_work
+        self.pids: tuple[int, ...] | None = ()
 
     @property
     def started(self) -> bool:
@@ -95,6 +99,30 @@ class Energy:
                 why="Two benchmarks would share one name.",
                 fix="Use `energy` once per test; split the test, or parametrize it.",
             )
+        self._require_known_work()
         self._session.get_ready(AS_THE_TEST_FOUND_IT)
-        self._series = self._session.series(self._name, self._settings, adaptive=adaptive, sync=self.sync)
+        self._series = self._session.series(
+            self._name,
+            self._settings,
+            adaptive=adaptive,
+            pids=self.pids,
+            pids_setting="" if self.pids else "energy.pids",
+            sync=self.sync,
+        )
         return self._series
+
+    def _require_known_work(self) -> None:
+        """Refuse processes that are none, and an estimate of work that nobody knows where it is done."""
+        if self.pids is None:
+            if any(meter.kind == "estimate" for meter in self._session.meters.meters):
+                raise EnergyGateError(
+                    f"{self._name}: energy.pids is None, so nobody knows which processes do the work.",
+                    why="The estimate counts CPU seconds of processes, so it would charge only the test's own.",
+                    fix="Name them: energy.pids = (PID,).",
+                )
+        elif not _are_pids(self.pids):
+            raise TypeError(f"energy.pids must be a tuple of process ids, or None, not {self.pids!r}")
+
+
+def _are_pids(value: object) -> bool:
+    return isinstance(value, tuple) and all(type(pid) is int and pid > 0 for pid in value)

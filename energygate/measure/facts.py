@@ -1,10 +1,12 @@
 """What the kernel says of the machine: one fact a function, None where it does not say."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from energygate.measure.cpu_settings import distinct
 from energygate.meters.host import Host
 from energygate.meters.kernel_files import read_number, read_text
 
@@ -18,8 +20,6 @@ _CPU_KEYS: Final = {
     "model": ("model", "CPU part"),
 }
 _CPU: Final = "devices/system/cpu"
-_ZONE_FOLDERS: Final = ("devices/virtual/powercap/intel-rapl", "class/powercap/intel-rapl", "class/powercap")
-_ZONE: Final = re.compile(r"intel-rapl:[0-9a-f]+")
 _PARAMETER: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _VALUE: Final = re.compile(r"[\w.,:;+-]{0,80}", re.ASCII)
 # Those that change what work costs. Any other may hold a secret.
@@ -86,49 +86,17 @@ def _switch(text: str | None) -> bool | None:
 
 
 def memory_gib(proc: Path) -> int | None:
-    """Give the total memory, rounded so that a kernel that reserves a little more stays the same machine."""
+    """Give the installed memory: that is whole GiB, from 32 on of 8, and a kernel shows what it leaves of them."""
     found = re.search(r"^MemTotal:\s+(\d+) kB", read_text(proc / "meminfo") or "", re.MULTILINE)
     if found is None:
         return None
-    gib = int(found[1]) / 2**20
-    return round(gib / 8) * 8 if gib >= 32 else round(gib)
+    gib = math.ceil(int(found[1]) / 2**20)
+    return math.ceil(gib / 8) * 8 if gib > 32 else gib
 
 
-def cpufreq(sysfs: Path) -> dict[str, Any]:
-    """Governors, drivers and energy preferences of all processors, and turbo."""
-    no_turbo = _switch(read_text(sysfs / _CPU / "intel_pstate/no_turbo"))
-    boost = _switch(read_text(sysfs / _CPU / "cpufreq/boost"))
-    return {
-        "governor": _policies(sysfs, "scaling_governor"),
-        "cpufreq_driver": _policies(sysfs, "scaling_driver"),
-        "epp": _policies(sysfs, "energy_performance_preference"),
-        "turbo": boost if no_turbo is None else not no_turbo,
-    }
-
-
-def _policies(sysfs: Path, name: str) -> list[str] | None:
-    texts = (read_text(path) for path in (sysfs / _CPU / "cpufreq").glob(f"policy*/{name}"))
-    return sorted({text for text in texts if text}) or None
-
-
-def power_limits_w(sysfs: Path) -> dict[str, list[int | None]] | None:
-    """Long and short power limit of each package in whole watts."""
-    limits_w = {
-        name: [_watts(read_number(zone / f"constraint_{i}_power_limit_uw")) for i in (0, 1)]
-        for zone in _zones(sysfs)
-        if (name := read_text(zone / "name") or "").startswith("package")
-    }
-    return {name: pair for name, pair in sorted(limits_w.items()) if pair != [None, None]} or None
-
-
-def _zones(sysfs: Path) -> list[Path]:
-    folders = (sorted((sysfs / name).glob("intel-rapl:*")) for name in _ZONE_FOLDERS)
-    tops = ([zone for zone in found if _ZONE.fullmatch(zone.name)] for found in folders)
-    return next((found for found in tops if found), [])
-
-
-def _watts(limit_uw: int | None) -> int | None:
-    return None if limit_uw is None else round(limit_uw / 1e6)
+def cpufreq_driver(sysfs: Path) -> list[str] | None:
+    """Which drivers set the clock."""
+    return distinct((sysfs / _CPU / "cpufreq").glob("policy*/scaling_driver"))
 
 
 def virtual(sysfs: Path, proc: Path) -> str:

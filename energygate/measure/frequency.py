@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from energygate.measure.facts import cpufreq
+from energygate.measure.cpu_settings import CpuSettings
 from energygate.meters.diagnosis import Finding
 
 _CPU: Final = "devices/system/cpu"
@@ -33,7 +33,7 @@ def frequency_findings(sysfs: Path) -> tuple[Finding, ...]:
 
 def frequency_note(sysfs: Path) -> tuple[str, ...]:
     """One sentence where the clock may change while a run measures."""
-    governors = [name for name in cpufreq(sysfs)["governor"] or () if name != "performance"]
+    governors = [name for name in CpuSettings(sysfs).read()["governor"] or () if name != "performance"]
     free = [*([f"governor {' and '.join(governors)}"] if governors else []), *(["turbo on"] if _turbo(sysfs) else [])]
     if not free:
         return ()
@@ -42,13 +42,13 @@ def frequency_note(sysfs: Path) -> tuple[str, ...]:
 
 def frequency_words(sysfs: Path) -> str:
     """Governor and turbo in words, unknown where the kernel does not say."""
-    known = cpufreq(sysfs)
+    known = CpuSettings(sysfs).read()
     turbo = {True: "on", False: "off", None: "unknown"}[known["turbo"]]
     return f"governor {' and '.join(known['governor'] or ('unknown',))}, turbo {turbo}"
 
 
 def _governor(sysfs: Path) -> Finding | None:
-    governors = cpufreq(sysfs)["governor"]
+    governors = CpuSettings(sysfs).read()["governor"]
     if not governors or governors == ["performance"]:
         return None
     return Finding(
@@ -62,7 +62,7 @@ def _governor(sysfs: Path) -> Finding | None:
 
 def _preference(sysfs: Path) -> Finding | None:
     """The preference of intel_pstate and amd-pstate; another governor sets it, so that is said first."""
-    preferences = cpufreq(sysfs)["epp"]
+    preferences = CpuSettings(sysfs).read()["epp"]
     if not preferences or preferences == ["performance"] or _governor(sysfs) is not None:
         return None
     return Finding(
@@ -86,7 +86,7 @@ def _turbo(sysfs: Path) -> Finding | None:
 
 def _turbo_switch(sysfs: Path) -> tuple[int, str] | None:
     """What is to be written where to switch turbo off, or None where it is off, or nobody knows."""
-    if not cpufreq(sysfs)["turbo"]:
+    if not CpuSettings(sysfs).read()["turbo"]:
         return None
     return (1, f"/sys/{_NO_TURBO}") if (sysfs / _NO_TURBO).exists() else (0, f"/sys/{_BOOST}")
 

@@ -14,7 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from energygate.measure import facts
+from energygate.measure.cpu_settings import CpuSettings
 from energygate.meters.base import Hardware
 from energygate.meters.kernel_files import read_text
 from energygate.model import Machine
@@ -49,8 +52,8 @@ def describe_machine(roots: Roots, *, meters: Mapping[str, Any], hardware: Hardw
         "cpu": facts.cpu_keys(entries),
         **facts.topology(roots.sysfs),
         "memory_gib": facts.memory_gib(roots.proc),
-        **facts.cpufreq(roots.sysfs),
-        "power_limits_w": facts.power_limits_w(roots.sysfs),
+        "cpufreq_driver": facts.cpufreq_driver(roots.sysfs),
+        **CpuSettings(roots.sysfs).read(),
         "virtual": facts.virtual(roots.sysfs, roots.proc),
         "gpus": [],
         "gpu_driver": None,
@@ -75,6 +78,17 @@ def describe_machine(roots: Roots, *, meters: Mapping[str, Any], hardware: Hardw
     name = facts.model_name(entries, roots.proc) or platform.machine()
     gpus = tuple(gpu["model"] for gpu in hard["gpus"])
     return Machine(fingerprint=_fingerprint(hard), label=_label(name, hard["sockets"], gpus), hard=hard, soft=soft)
+
+
+def describe_hardware(roots: Roots) -> Machine:
+    """Read the same whatever measures, with the fingerprint that a calibration of the estimate is of.
+
+    Power limits are in the keys and not in that fingerprint: they are read beside the counters, and the estimate is for
+    jobs that see neither.
+    """
+    machine = describe_machine(roots, meters={})
+    always = {key: value for key, value in machine.hard.items() if key != "power_limits_w"}
+    return structs.replace(machine, fingerprint=_fingerprint(always))
 
 
 def _fingerprint(hard: Mapping[str, Any]) -> str:

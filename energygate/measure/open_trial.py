@@ -30,6 +30,8 @@ class OpenTrial:
         Why there is no right reading, or no work done right.
     doubt : MeasurementInvalid or None
         Why the window does not count although it was read right: its energy and work are kept.
+    unknown_load : str
+        Why nobody knows what others did meanwhile; empty where it is known, or in no number.
     """
 
     meters: MeterGroup
@@ -46,6 +48,7 @@ class OpenTrial:
     fault: MeasurementInvalid | None = None
     doubt: MeasurementInvalid | None = None
     noise: Noise | None = None
+    unknown_load: str = ""
     recorded: bool = False
     _begun: Begun | None = None
     _look_again: Callable[[], Observed] = Observed
@@ -88,7 +91,7 @@ class OpenTrial:
             self.conditions.update(self.measured.conditions)
         observed = self._look_again()
         self.doubt = self.doubt or observed.fault
-        self.noise = observed.noise
+        self.noise, self.unknown_load = observed.noise, observed.unknown
         self.conditions.update(observed.conditions)
 
     def reject(self, fault: MeasurementInvalid) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from energygate.measure.frequency import frequency_findings
-from energygate.measure.load import Load
+from energygate.measure.load import Load, load_average, processor_ticks
 from energygate.measure.machine import Roots
 from energygate.meters.diagnosis import Finding
 from energygate.meters.host import Host
 from energygate.meters.kernel_files import read_text
+from energygate.meters.rapl.zones import top_zones
 from energygate.units import format_percent
-
-_ZONES: Final = ("devices/virtual/powercap/intel-rapl", "class/powercap/intel-rapl")
 
 _BARE_METAL: Final = "Use bare metal (EC2: `*.metal`)."
 _SELF_HOSTED: Final = (
@@ -24,11 +23,11 @@ _SELF_HOSTED: Final = (
     "runs-on: [self-hosted, energy]"
 )
 _STOP_OTHERS: Final = "Stop what else runs, or measure later. This shows it:\nps -eo pcpu,pid,args --sort=-pcpu | head"
-_WHOLE_MACHINE: Final = "RAPL counts the whole machine, so what else runs is in the number."
+_WHOLE_MACHINE: Final = "The processor's counters count the whole machine, so what else runs is in the number."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Whereabouts:
     """Where the rules look.
 
     Attributes
@@ -60,28 +59,16 @@ class Surroundings:
 
 
 def preflight(roots: Roots, host: Host, environ: Mapping[str, str]) -> tuple[Finding, ...]:
-    """What is to be mended before anything is measured: where this runs, load, and the clock."""
-    around = Surroundings(roots=roots, host=host, environ=environ)
-    found = [rule(around) for rule in _RULES]
+    """What is to be mended before anything is measured: where this runs, and the clock."""
+    place = Whereabouts(roots=roots, host=host, environ=environ)
+    found = [rule(place) for rule in _RULES]
     return *(finding for finding in found if finding is not None), *frequency_findings(roots.sysfs)
 
 
-def load_average(proc: Path) -> float | None:
-    """The load average of the last minute, or None where the kernel does not say."""
-    text = read_text(proc / "loadavg")
-    return float(text.split()[0]) if text else None
-
-
-def processors(proc: Path) -> int:
-    """How many processors are online."""
-    lines = (read_text(proc / "stat") or "").splitlines()
-    return sum(line.startswith("cpu") and line[3:4].isdecimal() for line in lines)
-
-
-def _hosted_runner(around: Surroundings) -> Finding | None:
-    if not around.hosted:
+def _hosted_runner(place: Whereabouts) -> Finding | None:
+    if not place.hosted:
         return None
-    image = around.environ.get("ImageOS", "image unknown")
+    image = place.environ.get("ImageOS", "image unknown")
     return Finding(
         what=f"This is a GitHub-hosted runner ({image}).",
         why="It is a virtual machine on a processor that strangers share, and it has no RAPL.",
@@ -89,9 +76,9 @@ def _hosted_runner(around: Surroundings) -> Finding | None:
     )
 
 
-def _virtual_machine(around: Surroundings) -> Finding | None:
-    name = around.host.virtual_machine
-    if name is None or around.hosted:
+def _virtual_machine(place: Whereabouts) -> Finding | None:
+    name = place.host.virtual_machine
+    if name is None or place.hosted:
         return None
     return Finding(
         what=f"This is a virtual machine ({name}).",
@@ -100,8 +87,8 @@ def _virtual_machine(around: Surroundings) -> Finding | None:
     )
 
 
-def _job_container(around: Surroundings) -> Finding | None:
-    if around.container is None or around.environ.get("GITHUB_ACTIONS") != "true" or _has_zones(around):
+def _job_container(place: Whereabouts) -> Finding | None:
+    if place.container is None or place.environ.get("GITHUB_ACTIONS") != "true" or _has_zones(place):
         return None
     return Finding(
         what="This is a container job of GitHub Actions.",
@@ -112,8 +99,8 @@ def _job_container(around: Surroundings) -> Finding | None:
     )
 
 
-def _pod(around: Surroundings) -> Finding | None:
-    if not around.environ.get("KUBERNETES_SERVICE_HOST") or _has_zones(around):
+def _pod(place: Whereabouts) -> Finding | None:
+    if not place.environ.get("KUBERNETES_SERVICE_HOST") or _has_zones(place):
         return None
     return Finding(
         what="This is a Kubernetes pod.",
@@ -123,8 +110,8 @@ def _pod(around: Surroundings) -> Finding | None:
     )
 
 
-def _arm(around: Surroundings) -> Finding | None:
-    if "CPU implementer" not in (read_text(around.host.cpuinfo) or ""):
+def _arm(place: Whereabouts) -> Finding | None:
+    if "CPU implementer" not in (read_text(place.host.cpuinfo) or ""):
         return None
     return Finding(
         what="This is an ARM processor.",
@@ -134,25 +121,22 @@ def _arm(around: Surroundings) -> Finding | None:
     )
 
 
-def _loaded(around: Surroundings) -> Finding | None:
-    load, count = load_average(around.roots.proc), processors(around.roots.proc)
-    if load is None or not count or load <= count / 2:
-        return None
-    return Finding(
-        what=f"The load average is {load:.3g} on {count} processor{'' if count == 1 else 's'}.",
-        why=_WHOLE_MACHINE,
-        fix=_STOP_OTHERS,
-    )
-
-
-_RULES: Final[tuple[Callable[[Surroundings], Finding | None], ...]] = (
+_RULES: Final[tuple[Callable[[Whereabouts], Finding | None], ...]] = (
     _hosted_runner,
     _virtual_machine,
     _job_container,
     _pod,
     _arm,
-    _loaded,
 )
+
+
+def lasting_load(proc: Path) -> tuple[Finding, ...]:
+    """What kept the processors busy in the last minute, where it was more than half of them."""
+    load, (count, _) = load_average(proc), processor_ticks(proc)
+    if load is None or not count or load <= count / 2:
+        return ()
+    said = f"The load average is {load:.3g} on {count} processor{'' if count == 1 else 's'}."
+    return (Finding(what=said, why=_WHOLE_MACHINE, fix=_STOP_OTHERS),)
 
 
 def present_load(load: Load) -> tuple[Finding, ...]:
@@ -169,5 +153,8 @@ def present_load(load: Load) -> tuple[Finding, ...]:
     )
 
 
-def _has_zones(around: Surroundings) -> bool:
-    return any(any((around.roots.sysfs / folder).glob("intel-rapl:*")) for folder in _ZONES)
+def _has_zones(place: Whereabouts) -> bool:
+    try:
+        return bool(top_zones(place.roots.sysfs))
+    except OSError:  # the folder is there and may not be listed: hidden all the same
+        return False

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Final, Self
 
-from energygate.meters.base import Domain
+from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.meters.base import Domain, Measured
 
-_INTERVALS_PER_TRIAL: Final = 100  # an edge error of one refresh interval is then at most 1 % (docs/measuring.md)
 _STEPS_PER_TRIAL: Final = 1000
+_LEAST_SHARE: Final = 0.8  # of the wanted duration: how often work must be repeated is reckoned, not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,10 @@ class Requirement:
 
     Attributes
     ----------
+    duration_s : float
+        What to aim at.
+    shortest_s : float
+        Below it a trial is invalid: four fifths of that, and never less than a source says that it can tell.
     setting : str
         Which setting asks for that many seconds; empty where a meter does, and no setting can lower them.
     domain : str
@@ -46,6 +51,7 @@ class Requirement:
     """
 
     duration_s: float = 0.0
+    shortest_s: float = 0.0
     energy_j: float = 0.0
     setting: str = ""
     domain: str = ""
@@ -57,9 +63,11 @@ class Requirement:
         coarsest_j = max((domain.resolution_j for domain in domains), default=0.0)
         set_s = settings.min_time_gpu_s if gpu else settings.min_time_s
         setting = "trials.min_time_gpu" if gpu else "trials.min_time"
-        needed_s, name = max(((_shortest_s(domain), domain.name) for domain in domains), default=(0.0, ""))
+        needed_s, name = max(((domain.least_window_s, domain.name) for domain in domains), default=(0.0, ""))
+        duration_s = max(set_s, needed_s)
         return cls(
-            duration_s=max(set_s, needed_s),
+            duration_s=duration_s,
+            shortest_s=max([_LEAST_SHARE * duration_s, *(domain.shortest_window_s or 0.0 for domain in domains)]),
             energy_j=_STEPS_PER_TRIAL * coarsest_j,
             setting=setting if set_s > needed_s else "",
             domain="" if set_s > needed_s else name,
@@ -70,9 +78,13 @@ class Requirement:
         """Who needs that many seconds, up to the verb."""
         return f"{self.domain} needs" if self.domain else "these meters need"
 
-
-def _shortest_s(domain: Domain) -> float:
-    """The shortest window that this domain's counter can tell."""
-    if domain.shortest_window_s is not None:
-        return domain.shortest_window_s
-    return _INTERVALS_PER_TRIAL * domain.update_interval_s
+    def too_little(self, measured: Measured) -> MeasurementInvalid | None:
+        """Say that a window held too few steps of its counters to be told, if it did."""
+        energy_j = sum(measured.energy_j.values())
+        if energy_j >= self.energy_j:
+            return None
+        return MeasurementInvalid(
+            InvalidCode.TOO_LITTLE_ENERGY,
+            f"{energy_j:.3g} J, but these meters need {self.energy_j:.3g} J (1000 of their steps). "
+            "Put more work into the window.",
+        )

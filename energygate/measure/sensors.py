@@ -4,11 +4,12 @@ The files are looked up once: only their content changes.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from energygate.measure.cpu_settings import CpuSettings
 from energygate.meters.kernel_files import read_number, read_text
 
 _HWMON: Final = frozenset({"coretemp", "k10temp", "zenpower"})
@@ -42,10 +43,7 @@ class Sensors:
     def __init__(self, sysfs: Path) -> None:
         cpus = sysfs / "devices/system/cpu"
         self._throttles = tuple(_throttle_counts(cpus))
-        self._governors = sorted(cpus.glob("cpufreq/policy*/scaling_governor"))
-        self._preferences = sorted(cpus.glob("cpufreq/policy*/energy_performance_preference"))
-        self._turbo = (cpus / "intel_pstate/no_turbo", cpus / "cpufreq/boost")
-        self._limits = tuple(_power_limits(sysfs))
+        self._settings = CpuSettings(sysfs)
         self._temperatures = tuple(_hwmon(sysfs)) or tuple(_thermal_zones(sysfs))
 
     def look(self) -> Sensed:
@@ -53,22 +51,10 @@ class Sensors:
         counts = {path: count for path in self._throttles if (count := read_number(path)) is not None}
         degrees = [milli / 1000 for path in self._temperatures if (milli := read_number(path)) is not None]
         return Sensed(
-            throttles=counts, settings=dict(self._settings()), temperature_c=max(degrees) if degrees else None
+            throttles=counts,
+            settings={name: value for name, value in self._settings.read().items() if value is not None},
+            temperature_c=max(degrees) if degrees else None,
         )
-
-    def _settings(self) -> Iterator[tuple[str, Any]]:
-        limits = [microwatts for path in self._limits if (microwatts := read_number(path)) is not None]
-        found = {
-            "governor": _distinct(self._governors),
-            "epp": _distinct(self._preferences),
-            "turbo": self._turbo_is_on(),
-            "power_limits_w": [round(limit / 1e6) for limit in limits] or None,
-        }
-        return ((name, value) for name, value in found.items() if value is not None)
-
-    def _turbo_is_on(self) -> bool | None:
-        no_turbo, boost = (read_text(path) for path in self._turbo)
-        return {"0": True, "1": False}.get(no_turbo or "", {"0": False, "1": True}.get(boost or ""))
 
 
 def throttled_between(before: Sensed, after: Sensed) -> int | None:
@@ -79,22 +65,27 @@ def throttled_between(before: Sensed, after: Sensed) -> int | None:
 
 def settings_changed(before: Sensed, after: Sensed) -> tuple[str, ...]:
     """Name the settings that differ, with both values: `governor: performance -> powersave`."""
-    names = sorted(before.settings.keys() | after.settings.keys())
+    was, now = dict(_each(before.settings)), dict(_each(after.settings))
     return tuple(
-        f"{name}: {_shown(before.settings.get(name))} \N{RIGHTWARDS ARROW} {_shown(after.settings.get(name))}"
-        for name in names
-        if before.settings.get(name) != after.settings.get(name)
+        f"{name}: {_shown(was.get(name))} \N{RIGHTWARDS ARROW} {_shown(now.get(name))}"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
     )
+
+
+def _each(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give the settings by name: the power limits of each package on their own."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", one) for key, one in value.items())
+        else:
+            yield name, value
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "unknown"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _distinct(paths: Iterable[Path]) -> list[str] | None:
-    return sorted({text for path in paths if (text := read_text(path))}) or None
+    return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)
 
 
 def _throttle_counts(cpus: Path) -> Iterator[Path]:
@@ -112,12 +103,6 @@ def _throttle_counts(cpus: Path) -> Iterator[Path]:
             if (name, place) not in seen and path.exists():
                 seen.add((name, place))
                 yield path
-
-
-def _power_limits(sysfs: Path) -> Iterator[Path]:
-    for zone in sorted((sysfs / "class/powercap").glob("intel-rapl:*")):
-        if (read_text(zone / "name") or "").startswith("package"):
-            yield from (zone / f"constraint_{i}_power_limit_uw" for i in (0, 1))
 
 
 def _hwmon(sysfs: Path) -> Iterator[Path]:

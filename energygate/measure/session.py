@@ -10,14 +10,15 @@ from importlib.metadata import version
 
 from energygate.clock import Clock
 from energygate.errors import MeasurementInvalid, WorkloadError
+from energygate.measure.drifts import drifts
 from energygate.measure.idle import NOTHING_LOADED, IdlePower, with_idle_drift
 from energygate.measure.open_trial import OpenTrial
 from energygate.measure.queued import finish_queued_work
 from energygate.measure.requirement import TrialSettings
+from energygate.measure.signals import interrupts_held_back
 from energygate.measure.trials import Progress, TrialSeries
 from energygate.measure.watch import Unwatched, Watch
 from energygate.meters.group import MeterGroup
-from energygate.meters.nvidia.state import drifts
 from energygate.model import Benchmark, Location, Machine, Run, Source
 from energygate.workloads.base import Workload
 
@@ -59,7 +60,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.epoch_s = self.clock.now_s()
-        self.idle = IdlePower(meters=self.meters, clock=self.clock, wanted_s=self.idle_s)
+        self.idle = IdlePower(meters=self.meters, clock=self.clock, wanted_s=self.idle_s, watch=self.watch)
 
     def get_ready(self, state: str) -> None:
         """Before the first benchmark, wait until the machine is quiet and measure idle power; do nothing later.
@@ -76,6 +77,7 @@ class Session:
         *,
         adaptive: bool = False,
         pids: tuple[int, ...] | None = (),
+        pids_setting: str = "",
         sync: Callable[[], object] = finish_queued_work,
     ) -> TrialSeries:
         """Start the trials of one benchmark."""
@@ -88,6 +90,7 @@ class Session:
             epoch_s=self.epoch_s,
             adaptive=adaptive,
             pids=pids,
+            pids_setting=pids_setting,
             watch=self.watch,
             sync=sync,
         )
@@ -103,16 +106,19 @@ class Session:
     ) -> Benchmark:
         """Keep what a series measured, complete or not."""
         series.settle()
+        invalid = invalid or series.stopped or series.nothing_counts
         noted, self._noted = self._noted, ()
+        early = series.ended_early if invalid is None else None
+        drifted = drifts([trial.conditions for trial in series.trials if not trial.invalid])
         benchmark = Benchmark(
             name=series.name,
             workload=workload_hash(definition),
             labels=dict(labels or {}),
             trials=tuple(series.trials),
-            invalid=invalid or series.stopped,
+            invalid=invalid,
             noisy=series.noisy,
             location=location,
-            notes=(*noted, *series.notes, *drifts([trial.conditions for trial in series.trials if not trial.invalid])),
+            notes=(*noted, *series.notes, *([early] if early else []), *drifted),
         )
         self.benchmarks.append(benchmark)
         return benchmark
@@ -130,21 +136,27 @@ class Session:
             _drive(workload, series)
         except WorkloadError as error:
             failure = str(error)
-        finally:
-            workload.close()
-            benchmark = self.record(
-                series,
-                definition=workload.definition,
-                labels=workload.labels,
-                location=location,
-                invalid=failure,
-            )
+        finally:  # kept first: stopping a server takes a while, in which the next interrupt may come
+            try:
+                with interrupts_held_back():
+                    benchmark = self.record(
+                        series,
+                        definition=workload.definition,
+                        labels=workload.labels,
+                        location=location,
+                        invalid=failure,
+                    )
+            finally:
+                workload.close()
         return benchmark
 
     def finish(self) -> None:
-        """Measure idle power once more: nothing is measured after this."""
+        """Measure idle power once more: nothing is measured after this.
+
+        That it moved says something of a benchmark only where a meter counts the whole machine.
+        """
         self.idle.measure_after()
-        if self.idle.idle is not None:
+        if self.idle.idle is not None and self.meters.counts_the_machine:
             self.benchmarks[:] = [with_idle_drift(benchmark, self.idle.idle) for benchmark in self.benchmarks]
 
     def run(self) -> Run:

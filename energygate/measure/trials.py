@@ -10,6 +10,7 @@ benchmark as a whole is noisy (docs/adr/0015-noise.md).
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -30,7 +31,6 @@ from energygate.model import Trial
 _NOT_WORTH_REPEATING: Final = frozenset({InvalidCode.GPU_LOST, InvalidCode.REPLAY_EXHAUSTED})
 _TOO_SMALL: Final = frozenset({InvalidCode.TOO_SHORT, InvalidCode.TOO_LITTLE_ENERGY})
 _HEADROOM: Final = 1.3  # a machine that other work shares runs faster again at any moment
-_SHORTEST: Final = 0.8  # of the wanted duration: below it a trial is invalid
 
 
 class Progress(Protocol):
@@ -53,6 +53,8 @@ class TrialSeries:
         Whether a warm-up may raise `iterations`, so that later trials are long enough.
     pids : tuple of int or None
         Processes outside our tree that do the work; None if nobody named them.
+    pids_setting : str
+        Where a person can name them; empty where that is not possible, or done.
     watch : Watch
         Looks at the machine around each trial.
     sync : callable
@@ -67,13 +69,15 @@ class TrialSeries:
     epoch_s: float
     adaptive: bool = False
     pids: tuple[int, ...] | None = ()
+    pids_setting: str = ""
     watch: Watch = field(default_factory=Unwatched)
     sync: Callable[[], object] = finish_queued_work
     iterations: int = 1
     trials: list[Trial] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     stopped: str | None = None
+    _notes: list[str] = field(default_factory=list)
     _noises: list[Noise] = field(default_factory=list)
+    _unknown_loads: list[str] = field(default_factory=list)
     _noise_counts: bool = False
     _current: OpenTrial | None = None
 
@@ -88,7 +92,7 @@ class TrialSeries:
             yield trial
             _require_over(trial, self.name)
             self._close_warm_up(trial, done)
-        while self._valid < self.settings.count and self._invalid <= self._allowed and not self.stopped:
+        while self._wants_more:
             if self.settings.cooldown_s:
                 self.clock.sleep(self.settings.cooldown_s)
             self._current = self._open(warm_up=False)
@@ -105,7 +109,38 @@ class TrialSeries:
     @property
     def noisy(self) -> str | None:
         """Why no verdict can rest on these trials although they count, or None where one can."""
-        return noisy_throughout(self._noises, trials=len(self.trials)) if self._noise_counts else None
+        if not self._noise_counts:
+            return None
+        return noisy_throughout(self._noises, trials=len(self.trials), pids_setting=self.pids_setting)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the trials: what the meters said, and where foreign load is unknown."""
+        commonest = Counter(self._unknown_loads).most_common(1)
+        of_trials = f"{len(self._unknown_loads)} of {len(self.trials)} trials"
+        return *self._notes, *(f"foreign load unknown in {of_trials}: {reason}" for reason, _ in commonest)
+
+    @property
+    def nothing_counts(self) -> str | None:
+        """Why there is no trial at all, or None where there is one; for when nothing else says why."""
+        if self.trials:
+            return None
+        when = "in the warm-up, or right after it" if self.settings.warmup else "before the first was over"
+        return f"no trial counts: measuring ended {when}. Let it run to its end."
+
+    @property
+    def ended_early(self) -> str | None:
+        """Say that fewer trials were measured than were asked for, if so and nothing stopped them."""
+        if not self._wants_more:
+            return None
+        return (
+            f"measuring ended after {self._valid} of {self.settings.count} trials. How many count is fixed beforehand: "
+            "let it run to its end, or ask for fewer."
+        )
+
+    @property
+    def _wants_more(self) -> bool:
+        return self._valid < self.settings.count and self._invalid <= self._allowed and not self.stopped
 
     @property
     def _valid(self) -> int:
@@ -144,14 +179,16 @@ class TrialSeries:
             # The machine runs faster than when it was calibrated: the replacement repeats the work more often.
             self.iterations = self._long_enough(trial.duration_s, trial.measured)
         trial.recorded = True
-        self._note(trial.measured)
+        self._note(trial)
         self.trials.append(self._judged(trial.finish(index=len(self.trials), epoch_s=self.epoch_s), trial.noise))
         self._put_up_with_noise()
         self.progress.trial_done(self.name, done=self._valid, wanted=self.settings.count, trial=self.trials[-1])
 
-    def _note(self, measured: Measured | None) -> None:
-        new = measured.notes if measured is not None else ()
-        self.notes.extend(note for note in dict.fromkeys(new) if note not in self.notes)
+    def _note(self, trial: OpenTrial) -> None:
+        new = trial.measured.notes if trial.measured is not None else ()
+        self._notes.extend(note for note in dict.fromkeys(new) if note not in self._notes)
+        if trial.unknown_load:
+            self._unknown_loads.append(trial.unknown_load)
 
     def _judged(self, trial: Trial, noise: Noise | None) -> Trial:
         """Say that it is noisy, if nothing else is wrong with it."""
@@ -181,7 +218,7 @@ class TrialSeries:
 
     def _too_small(self, trial: OpenTrial) -> MeasurementInvalid | None:
         need = self.requirement
-        if trial.duration_s < _SHORTEST * need.duration_s:
+        if trial.duration_s < need.shortest_s:
             repeat = math.ceil(_HEADROOM * need.duration_s / max(trial.duration_s, 1e-6))
             way_out = f", or lower {need.setting}" if need.setting else ""
             return MeasurementInvalid(
@@ -189,14 +226,7 @@ class TrialSeries:
                 f"{trial.duration_s:.3g} s, but {need.asker} {need.duration_s:.3g} s. "
                 f"Repeat the work {repeat} times inside the window{way_out}.",
             )
-        energy_j = sum(trial.measured.energy_j.values()) if trial.measured is not None else 0.0
-        if energy_j < need.energy_j:
-            return MeasurementInvalid(
-                InvalidCode.TOO_LITTLE_ENERGY,
-                f"{energy_j:.3g} J, but these meters need {need.energy_j:.3g} J (1000 of their steps). "
-                "Put more work into the window.",
-            )
-        return None
+        return need.too_little(trial.measured or Measured())
 
 
 def _is_noisy(trial: Trial) -> bool:

@@ -30,11 +30,14 @@ class Observed:
         Why the window does not count although its energy was read right.
     noise : Noise or None
         What others did too much of.
+    unknown : str
+        Why nobody knows what others did although it matters; empty where it is known, or in no number.
     """
 
     conditions: dict[str, Any] = field(default_factory=dict)
     fault: MeasurementInvalid | None = None
     noise: Noise | None = None
+    unknown: str = ""
 
 
 class Watch(Protocol):
@@ -68,7 +71,7 @@ class MachineWatch:
     Parameters
     ----------
     own_s : callable
-        CPU seconds so far of what works for a window, or None where they are unknown.
+        CPU seconds so far of what works for a window; see `measure.load.sample`.
 
     Notes
     -----
@@ -141,6 +144,7 @@ class MachineWatch:
             conditions={"cpu": conditions},
             fault=_fault(changed, throttled),
             noise=noise_in(load, self._limits),
+            unknown=load.unknown if self._limits.foreign < 1 else "",
         )
 
 
@@ -160,7 +164,7 @@ def _fault(changed: tuple[str, ...], throttled: int | None) -> MeasurementInvali
         return MeasurementInvalid(
             InvalidCode.GOVERNOR_CHANGED,
             f"the processors are set otherwise than when the session began ({'; '.join(changed)}). "
-            "Keep what changes it (power-profiles-daemon, tuned, a laptop's charger) from doing so.",
+            "Keep what changes it (thermald, power-profiles-daemon, tuned, a laptop's charger) from doing so.",
         )
     if throttled:
         times = "once" if throttled == 1 else f"{throttled} times"

@@ -13,6 +13,7 @@ from energygate.errors import MeasurementInvalid
 from energygate.model import MeterKind
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_INTERVALS: Final = 100  # an edge error of one refresh interval is then at most 1 % (docs/measuring.md)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,11 @@ class Domain:
     resolution_j: float = 0.0
     shortest_window_s: float | None = None
     detail: str = ""
+
+    @property
+    def least_window_s(self) -> float:
+        """How long a window must be in seconds for this domain to be told well."""
+        return _INTERVALS * self.update_interval_s if self.shortest_window_s is None else self.shortest_window_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,8 @@ class Reading(NamedTuple):
     """The start of a window: monotonic seconds, and each domain's total and epoch in the meter's own order.
 
     A fault raises a domain's epoch, so exactly the windows whose ends differ in epoch are invalid. `before` is what the
-    meter itself wants to know again at the end: the state of a GPU, say.
+    meter itself wants to know again at the end: the state of a GPU, say. `opening` is what it held open
+    (`energygate.meters.opening`): a window that ends in another is invalid.
     """
 
     window: Window
@@ -75,6 +82,7 @@ class Reading(NamedTuple):
     totals_uj: tuple[int, ...] = ()
     epochs: tuple[int, ...] = ()
     before: Any = None
+    opening: object = None
 
 
 class Measured(NamedTuple):
@@ -150,7 +158,7 @@ class Meter(Protocol):
         ...
 
     def end(self, start: Reading) -> Measured:
-        """Read at once. Raises MeasurementInvalid."""
+        """Read at once. Raises MeasurementInvalid, also where it was closed or opened anew since the start."""
         ...
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
+from energygate.meters.opening import Opening
 from energygate.model import MeterKind
 
 _J_PER_KWH: Final = 3.6e6
@@ -75,6 +76,7 @@ class CodeCarbon:
         self._clock = clock
         self._log = _Log()
         self._resources = ExitStack()
+        self._opening = Opening()
         self._running: list[Any] = []
         self._domains: tuple[Domain, ...] = ()
         self._version = ""
@@ -117,10 +119,11 @@ class CodeCarbon:
     def begin(self, window: Window) -> Reading:
         """Start a tracker, which takes tens of milliseconds."""
         tracker = self._start()
-        return Reading(window, self._clock(), before=tracker)
+        return Reading(window, self._clock(), before=tracker, opening=self._opening)
 
     def end(self, start: Reading) -> Measured:
         """Stop the tracker. Raises MeasurementInvalid: 0 kWh is what it says of what it cannot read."""
+        self._opening.require_whole(start)
         emissions = self._stop(start.before)
         if emissions is None:
             raise MeasurementInvalid(
@@ -132,6 +135,7 @@ class CodeCarbon:
     def close(self) -> None:
         """Stop what runs, and let CodeCarbon's log go where it went before."""
         self._resources.close()
+        self._opening = Opening()
 
     def _start(self) -> Any:
         self._log.forget()

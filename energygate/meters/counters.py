@@ -1,40 +1,27 @@
-"""The arithmetic of cumulative counters, and the thread that reads them often enough to see every wrap-around.
+"""The arithmetic of cumulative counters.
 
 A counter here never wraps and never jumps: what cannot be explained by energy that was used is a fault, which adds
 nothing, starts a new epoch, and makes exactly the windows that contain it invalid (docs/measuring.md).
 """
 
 import math
-import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.meters.base import Measured, Reading, Window
+from energygate.meters.opening import Opening
 from energygate.units import format_quantity, uj_to_j
 
 LARGEST_COUNT: Final = 0xFFFFFFFF  # a RAPL counter has 32 bits
 _READING_S: Final = 0.01  # how far apart the clock and the counter may be read
 _STILL_S: Final = 0.2  # no processor, memory or GPU uses nothing for so long: a counter that says so is broken
+_LOOKS: Final = 50  # at a counter that should move; the first finds nearly every one that does
 _KEEP_ALIVE_S: Final = (0.5, 10.0)
 _PROMPT_S: Final = 1.0  # a reading that took longer may be as late as that: the process was stopped in it
-
-
-class _Process:
-    """Which process it is: a fork copies the counters, but neither the thread that reads them nor who holds a lock."""
-
-    forks = 0
-
-    @classmethod
-    def fork(cls) -> None:
-        """Be another process from now on."""
-        cls.forks += 1
-
-
-os.register_at_fork(after_in_child=_Process.fork)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +152,7 @@ class Counter:
         if elapsed_s > self._watch_s:
             return _unwatched(spec, elapsed_s)
         if step_uj == 0:
-            return _stands_still(spec, elapsed_s)
+            return stands_still(spec, elapsed_s)
         return Fault(
             InvalidCode.IMPLAUSIBLE,
             f"{spec.source} rose by {format_quantity(uj_to_j(step_uj), 'J')} in {format_quantity(elapsed_s, 's')}, "
@@ -181,17 +168,28 @@ class CounterBank:
     ----------
     counters : sequence of Counter
         In the meter's own order.
-    clock : callable
-        Monotonic seconds.
+    clock, sleep : callable
+        Monotonic seconds; waits for seconds.
+
+    Attributes
+    ----------
+    opening : Opening
+        What a window must lie in.
     """
 
-    def __init__(self, counters: Sequence[Counter], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        counters: Sequence[Counter],
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._counters = tuple(counters)
         self._no_energy_uj = dict.fromkeys((counter.domain for counter in counters), 0)
         self._clock = clock
+        self._sleep = sleep
         self._lock = threading.Lock()
-        self._made_s = clock()
-        self._forks = _Process.forks
+        self.opening = Opening()
 
     @property
     def keep_alive_s(self) -> float:
@@ -205,31 +203,23 @@ class CounterBank:
 
     def begin(self, window: Window) -> Reading:
         """Read every counter: the start of a window."""
-        if self._forks != _Process.forks:
-            return Reading(window, self._clock())
+        if not (self._counters and self.opening.is_ours):
+            return Reading(window, self._clock())  # its end says so
         with self._lock:
             at_s = self._settle()
             totals_uj = tuple([counter.total_uj for counter in self._counters])
-            return Reading(window, at_s, totals_uj, tuple([len(counter.faults) for counter in self._counters]))
+            epochs = tuple([len(counter.faults) for counter in self._counters])
+            return Reading(window, at_s, totals_uj, epochs, opening=self.opening)
 
     def end(self, start: Reading) -> Measured:
         """Read every counter: joules by domain since `start`. Raises MeasurementInvalid."""
-        if self._forks != _Process.forks or start.at_s < self._made_s or not self._counters:
-            raise self._unwatched()
+        self.opening.require_whole(start)
         with self._lock:
-            ended_s = self._settle()
-            return Measured(self._used_j(start, elapsed_s=ended_s - start.at_s))
-
-    def _unwatched(self) -> MeasurementInvalid:
-        """Why these counters were not read all through a window."""
-        if self._forks != _Process.forks:
-            sentence = (
-                "This process was forked from the one that opened the meter, so nothing reads the counters in between "
-                "here. Open meters in the process that measures."
-            )
-        else:
-            sentence = "The meter was closed or opened anew inside the window."
-        return MeasurementInvalid(InvalidCode.UNWATCHED, sentence)
+            elapsed_s = self._settle() - start.at_s
+            used_j = self._used_j(start, elapsed_s=elapsed_s)
+            if elapsed_s > _STILL_S:
+                self._require_moving()
+            return Measured(used_j)
 
     def _refresh(self) -> float:
         clock = self._clock
@@ -247,6 +237,18 @@ class CounterBank:
     def _settle(self) -> float:
         return self._refresh()
 
+    def _require_moving(self) -> None:
+        """Raise MeasurementInvalid where a counter has stopped: since when, and so what is missing, nobody knows."""
+        stood = [(counter, counter.last_uj) for counter in self._counters]
+        for _ in range(_LOOKS):
+            self._sleep(_STILL_S / _LOOKS)
+            self._refresh()
+            stood = [(counter, last_uj) for counter, last_uj in stood if counter.last_uj == last_uj]
+            if not stood:
+                return
+        still = stands_still(stood[0][0].spec, _STILL_S)
+        raise MeasurementInvalid(still.code, still.sentence)
+
     def _used_j(self, start: Reading, *, elapsed_s: float) -> dict[str, float]:
         used_uj = self._no_energy_uj.copy()
         for counter, total_uj, epoch in zip(self._counters, start.totals_uj, start.epochs, strict=True):
@@ -255,46 +257,10 @@ class CounterBank:
                 fault = counter.faults[epoch]
                 raise MeasurementInvalid(fault.code, fault.sentence)
             if step_uj == 0 and elapsed_s > counter.spec.still_s:  # also where readings in between were closer
-                still = _stands_still(counter.spec, elapsed_s)
+                still = stands_still(counter.spec, elapsed_s)
                 raise MeasurementInvalid(still.code, still.sentence)
             used_uj[counter.domain] += step_uj
         return {domain: uj_to_j(energy_uj) for domain, energy_uj in used_uj.items()}
-
-
-class AligningBank(CounterBank):
-    """Counters that are refreshed seldom: both ends of a window wait until each has just changed.
-
-    Aligning both ends makes the spread of a window's energy 6.5 times smaller; what it catches too much is idle power.
-
-    Parameters
-    ----------
-    sleep : callable
-        Waits for a number of seconds.
-    """
-
-    def __init__(
-        self, counters: Sequence[Counter], *, clock: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
-        super().__init__(counters, clock=clock)
-        self._sleep = sleep
-        self._patience_s = max(1.0, *(5 * counter.spec.update_interval_s for counter in counters))
-
-    def _settle(self) -> float:
-        began_s = at_s = self._refresh()
-        waiting = [(counter, counter.last_uj, len(counter.faults)) for counter in self._counters]
-        while waiting and at_s - began_s < self._patience_s:
-            self._sleep(0.002)
-            at_s = self._clock()
-            for counter, _, _ in waiting:
-                counter.refresh(at_s)
-            waiting = [
-                (counter, last_uj, epoch)
-                for counter, last_uj, epoch in waiting
-                if counter.last_uj == last_uj and len(counter.faults) == epoch
-            ]
-        for counter, _, _ in waiting:
-            counter.lose(_stands_still(counter.spec, at_s - began_s))
-        return at_s
 
 
 def _unwatched(spec: CounterSpec, elapsed_s: float) -> Fault:
@@ -306,38 +272,11 @@ def _unwatched(spec: CounterSpec, elapsed_s: float) -> Fault:
     )
 
 
-def _stands_still(spec: CounterSpec, waited_s: float) -> Fault:
+def stands_still(spec: CounterSpec, waited_s: float) -> Fault:
+    """Say that a counter did not change for so long, in seconds."""
     return Fault(
         InvalidCode.READ_ERROR,
         f"{spec.source} did not change for {format_quantity(waited_s, 's')}, though it is refreshed every "
-        f"{format_quantity(spec.update_interval_s, 's')}: the energy of {spec.domain} is unknown.",
+        f"{format_quantity(spec.update_interval_s, 's')}: the energy of {spec.domain} is unknown. Update the firmware "
+        "and the driver, or use another meter (--energy-meters).",
     )
-
-
-class KeepAlive:
-    """A daemon thread that calls `refresh` every `every_s` seconds; start and stop it with `with`.
-
-    A thread of this process and no helper process: one that polls loses the race when a wrap-around comes just before
-    the end of a window.
-    """
-
-    def __init__(self, refresh: Callable[[], None], *, every_s: float, name: str) -> None:
-        self._refresh = refresh
-        self._every_s = every_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"energygate-{name}", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._thread.is_alive():  # it is not in a process that was forked from its own
-            self._stop.set()
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            self._refresh()

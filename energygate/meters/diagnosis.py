@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from energygate.meters.base import Domain
 from energygate.model import Machine, MeterKind
+
+_AUTO: Final = ("rapl", "nvml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +20,14 @@ class Finding:
         What was found, with the value, and why it matters.
     fix : str
         What to do about it; empty where `what` says so. A line that is to be typed stands alone, without a full stop.
+    blocks : bool
+        Whether nothing can be measured until then.
     """
 
     what: str
     why: str
     fix: str
+    blocks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class Probe:
         What a person should know of what was found.
     refusal : Finding or None
         The reason it cannot be used, None if it can.
+    absent : str
+        Why there is nothing here that it could measure, where that is nothing to be mended: no GPU, say.
     """
 
     name: str
@@ -50,11 +57,17 @@ class Probe:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     refusal: Finding | None = None
+    absent: str = ""
 
     @property
     def usable(self) -> bool:
         """Whether it can be opened, and gave a reading where one was asked for."""
-        return self.refusal is None
+        return self.refusal is None and not self.absent
+
+    @property
+    def counts_the_machine(self) -> bool:
+        """Whether it is a usable counter that holds what every process of the machine uses."""
+        return self.decides and any(domain.part != "gpu" for domain in self.domains)
 
     @property
     def decides(self) -> bool:
@@ -71,10 +84,10 @@ class Accuracy:
     trial_s : float
         How long a trial will be, in seconds: what is set, or what the meter needs if that is more.
     edge_error : float
-        What refreshes alone cost, as a fraction of the trial's energy: the standard deviation, or less where the meter
-        waits for refreshes.
+        What refreshes alone cost, as a fraction of the trial's energy: the standard deviation, or a bound where the
+        meter waits for refreshes.
     at_most : bool
-        Whether it is less.
+        Whether it is a bound.
     """
 
     trial_s: float
@@ -115,3 +128,28 @@ class Diagnosis:
     def decides(self) -> tuple[str, ...]:
         """The counters that can be used."""
         return tuple(probe.name for probe, _ in self.meters if probe.decides)
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The meters that the configuration names and that cannot be used: a run would stop."""
+        names = (probe.name for probe, _ in self.meters if not probe.usable and self.would_open(probe.name))
+        return tuple(dict.fromkeys(name.removesuffix("-power") for name in names)) if self._by_name else ()
+
+    @property
+    def opened(self) -> tuple[Probe, ...]:
+        """The usable meters that a run would measure with, as configured."""
+        return tuple(probe for probe, _ in self.meters if probe.usable and self.would_open(probe.name))
+
+    @property
+    def can_gate(self) -> bool:
+        """Whether a run would measure, and its numbers decide without `allow_estimates`."""
+        return not self.lacking and bool(self.opened) and all(probe.decides for probe in self.opened)
+
+    def would_open(self, name: str) -> bool:
+        """Whether a run would try that meter, as configured. A replay tries none: it is told what `auto` finds."""
+        names = self.wanted if self._by_name else _AUTO
+        return name.removesuffix("-power") in names
+
+    @property
+    def _by_name(self) -> bool:
+        return not any(name == "auto" or name.startswith("replay:") for name in self.wanted)

@@ -9,8 +9,10 @@ import msgspec
 
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
+from energygate.meters.opening import Opening
 from energygate.meters.options import EstimateOptions
-from energygate.meters.processes import PROC, adopted_orphans, others_cpu_s, own_cpu_s
+from energygate.meters.process_stat import PROC
+from energygate.meters.processes import adopted_orphans, others_cpu_s, own_cpu_s
 from energygate.model import MeterKind
 from energygate.units import format_percent, format_quantity, uj_to_j
 
@@ -42,6 +44,7 @@ class Estimate:
         self._clock = clock
         self._faults: list[MeasurementInvalid] = []
         self._resources = ExitStack()
+        self._opening = Opening()
 
     @property
     def domains(self) -> tuple[Domain, ...]:
@@ -80,12 +83,14 @@ class Estimate:
             others_s = others_cpu_s(window.pids)
         except MeasurementInvalid as fault:  # kept for the end: a window that begins must end
             self._faults.append(fault)
-            return Reading(window, self._clock(), (0,), (len(self._faults),))
-        return Reading(window, self._clock(), (self._energy_uj(others_s + own_cpu_s()),), (0,))
+            return Reading(window, self._clock(), (0,), (len(self._faults),), opening=self._opening)
+        used_uj = self._energy_uj(others_s + own_cpu_s())
+        return Reading(window, self._clock(), (used_uj,), (0,), opening=self._opening)
 
     def end(self, start: Reading) -> Measured:
         """Count the CPU seconds again, our own first. Raises MeasurementInvalid."""
         own_s, elapsed_s = own_cpu_s(), self._clock() - start.at_s
+        self._opening.require_whole(start)
         if epoch := start.epochs[0]:
             raise self._faults[epoch - 1]
         used_uj = self._energy_uj(own_s + others_cpu_s(start.window.pids)) - start.totals_uj[0]
@@ -99,8 +104,9 @@ class Estimate:
         return Measured({_DOMAIN: uj_to_j(max(used_uj, 0)) + self._options.base_w * elapsed_s})
 
     def close(self) -> None:
-        """Leave orphans to the system again."""
+        """Leave orphans to the system again: what a window would not see of them is in no number."""
         self._resources.close()
+        self._opening = Opening()
 
     def _energy_uj(self, cpu_s: float) -> int:
         return round(self._options.watts_per_core * cpu_s * 1e6)

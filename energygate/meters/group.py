@@ -157,5 +157,6 @@ def _refuse_double_counting(first: Meter, second: Meter) -> None:
         raise ConfigError(
             f"{first.name} and {second.name} both count the energy of: {', '.join(sorted(parts))}.",
             why="An estimate beside a counter of the same part counts it twice.",
-            fix="Name one of them in --energy-meters.",
+            fix="Name one of them in --energy-meters. To compare them, measure with one after the other: "
+            "--energy-mode=measure.",
         )

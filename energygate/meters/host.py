@@ -17,6 +17,9 @@ _CPUINFO_BYTES: Final = 8192  # the first processor's entry; those of a large se
 _COUNTERS: Final = "/devices/virtual/powercap"
 # Fields of proc_pid_mountinfo(5): id, parent, device, root, mount point, options, …, a dash, type.
 _MOUNT: Final = re.compile(r"^\d+ \d+ (?P<device>\d+:\d+) \S+ (?P<point>\S+) .*? - (?P<type>\S+)", re.MULTILINE)
+_DRIVER_FILES: Final = ("nvidia*", "nvhost*")  # nvhost: a Tegra's GPU, which is on no bus
+_NVIDIA: Final = "0x10de"
+_DISPLAY: Final = "0x03"  # NVIDIA made other chips for mainboards
 _MSR_MISC_PACKAGE_CTLS: Final = 0xBC  # bit 0: energy filtering (Intel SDM vol. 4; INTEL-SA-00389)
 
 
@@ -49,6 +52,8 @@ class Host:
         The kernel's list of mounts: another path may show its sysfs too, in a container for one.
     msr : Path
         The first processor's model-specific registers.
+    devices : Path
+        The folder of device files.
     container_marks : tuple of Path
         Files that a container runtime leaves in the root folder.
     user : str
@@ -59,6 +64,7 @@ class Host:
     sysfs: Path = Path("/sys")
     mountinfo: Path = Path("/proc/self/mountinfo")
     msr: Path = Path("/dev/cpu/0/msr")
+    devices: Path = Path("/dev")
     container_marks: tuple[Path, ...] = (Path("/.dockerenv"), Path("/run/.containerenv"))
     user: str = field(default_factory=_user_name)
 
@@ -80,6 +86,16 @@ class Host:
     def container_mark(self) -> Path | None:
         """The file that shows that this is a container, or None outside of one."""
         return next((mark for mark in self.container_marks if mark.exists()), None)
+
+    @property
+    def has_nvidia_gpu(self) -> bool:
+        """Whether anything shows one: a display device of NVIDIA's on the PCI bus, or a file of its driver."""
+        if any(True for pattern in _DRIVER_FILES for _ in self.devices.glob(pattern)):
+            return True
+        devices = (vendor.parent for vendor in (self.sysfs / "bus/pci/devices").glob("*/vendor"))
+        return any(
+            _label(device / "vendor") == _NVIDIA and _label(device / "class").startswith(_DISPLAY) for device in devices
+        )
 
     @property
     def masks_counters(self) -> bool:

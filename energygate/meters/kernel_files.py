@@ -8,6 +8,7 @@ from typing import Final
 _MOST: Final = 1 << 18  # /proc/stat of 4096 processors has its first lines within
 _PAGE: Final = 4096  # an attribute of sysfs is never longer
 _SHOWN_CHARS: Final = 64
+_NUMBER: Final = re.compile(r"-?[0-9]{1,20}")
 _ODD: Final = re.compile(r"[^ -~]")  # the kernel writes printable ASCII
 
 
@@ -42,5 +43,5 @@ def read_text(path: Path) -> str | None:
 
 def read_number(path: Path) -> int | None:
     """The whole number that the file holds, or None."""
-    text = read_text(path)
-    return int(text) if text is not None and text.lstrip("-").isdecimal() else None
+    text = read_text(path) or ""
+    return int(text) if _NUMBER.fullmatch(text) else None

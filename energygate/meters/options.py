@@ -1,11 +1,13 @@
 """What `energygate.yml` says of meters: its blocks `rapl`, `nvml`, `prometheus` and `estimate`."""
 
-import math
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from energygate.model import MOST_J
+
 Choice = Literal["refuse", "allow"]
+_MOST_W: Final = 1e6
 
 
 class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +47,7 @@ class ScrapedDomain(_Keys, frozen=True, kw_only=True):
 
     select: Annotated[str, Meta(min_length=1)]
     unit: Literal["J", "mJ", "uJ"]
-    range_j: Annotated[float, Meta(gt=0)] | None = None
+    range_j: Annotated[float, Meta(gt=0, le=MOST_J)] | None = None
 
 
 class PrometheusOptions(_Keys, frozen=True, kw_only=True):
@@ -66,7 +68,7 @@ class PrometheusOptions(_Keys, frozen=True, kw_only=True):
     url: Annotated[str, Meta(pattern="^https?://")]
     preset: Literal["node_exporter", "kepler", "kepler-legacy", "scaphandre", "dcgm", "custom"]
     selector: str = ""
-    min_scrapes: Annotated[int, Meta(ge=2)] = 20
+    min_scrapes: Annotated[int, Meta(ge=2, le=1_000_000)] = 20
     domains: dict[str, ScrapedDomain] = {}
 
     def __post_init__(self) -> None:
@@ -94,18 +96,14 @@ class Calibration(_Keys, frozen=True, kw_only=True):
     """
 
     fingerprint: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
-    r2: Annotated[float, Meta(le=1)]
-    error: Annotated[float, Meta(ge=0)]
+    r2: Annotated[float, Meta(ge=0, le=1)]
+    error: Annotated[float, Meta(ge=0, le=100)]
     date: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class EstimateOptions(_Keys, frozen=True, kw_only=True):
     """The estimate's model: watts of one busy core, and of the machine doing nothing."""
 
-    watts_per_core: Annotated[float, Meta(gt=0)] = 5.0
-    base_w: Annotated[float, Meta(ge=0)] = 0.0
+    watts_per_core: Annotated[float, Meta(gt=0, le=_MOST_W)] = 5.0
+    base_w: Annotated[float, Meta(ge=0, le=_MOST_W)] = 0.0
     calibrated: Calibration | None = None
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.watts_per_core) and math.isfinite(self.base_w)):
-            raise ValueError("watts must be finite")

@@ -7,9 +7,10 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Final
 
-from energygate.errors import MeasurementInvalid, MeterUnavailable
+from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Meter, Window
 from energygate.meters.diagnosis import Finding, Probe
+from energygate.meters.nvidia.library import NoDriver
 from energygate.meters.nvidia.refusals import NoGpuForThisMeter
 from energygate.meters.select import MeterOptions, make_meter, with_power
 
@@ -31,15 +32,24 @@ def probe(
     names: Sequence[str],
     options: MeterOptions,
     *,
+    wanted: Sequence[str] = (),
     seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Probe, ...]:
-    """Try each of these meters, with a live reading over `seconds` where that is cheap."""
-    tried = [_probe(make_meter(name, options), options.clock, seconds=seconds, sleep=sleep) for name in names]
+    """Try each of these meters, with a live reading over `seconds` where that is cheap.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        The meters that are asked for by name: that there is nothing for one of them to measure is then a fault.
+    """
+    tried = [_probe(make_meter(name, options), options, wanted, seconds=seconds, sleep=sleep) for name in names]
     return tuple(each for each in tried if each is not None)
 
 
-def _probe(meter: Meter, clock: Callable[[], float], *, seconds: float, sleep: Callable[[float], None]) -> Probe | None:
+def _probe(
+    meter: Meter, options: MeterOptions, wanted: Sequence[str], *, seconds: float, sleep: Callable[[float], None]
+) -> Probe | None:
     """None where another meter has all that this one could measure."""
     with ExitStack() as opened:
         try:
@@ -47,22 +57,37 @@ def _probe(meter: Meter, clock: Callable[[], float], *, seconds: float, sleep: C
         except NoGpuForThisMeter:
             return None
         except MeterUnavailable as error:
-            refusal = Finding(what=error.what, why=error.why, fix=error.fix)
-            return Probe(name=meter.name, kind=meter.kind, refusal=refusal)
+            return _refused(meter, error, options, wanted)
         opened.callback(meter.close)
         known = Probe(name=meter.name, kind=meter.kind, domains=meter.domains, notes=meter.notes)
-        if meter.name in _OPENED_ONLY:
-            return known
-        try:
-            start = meter.begin(Window())
-            sleep(seconds)
-            measured = meter.end(start)
-        except MeasurementInvalid as fault:
-            return replace(known, refusal=_no_reading(fault))
+        return known if meter.name in _OPENED_ONLY else _read(known, meter, options.clock, seconds=seconds, sleep=sleep)
+
+
+def _refused(meter: Meter, error: MeterUnavailable, options: MeterOptions, wanted: Sequence[str]) -> Probe:
+    if isinstance(error, NoDriver) and "nvml" not in wanted and not options.host.has_nvidia_gpu:
+        return Probe(name=meter.name, kind=meter.kind, absent="no NVIDIA GPU here")
+    refusal = Finding(what=error.what, why=error.why, fix=error.fix)
+    return Probe(name=meter.name, kind=meter.kind, refusal=refusal)
+
+
+def _read(
+    known: Probe, meter: Meter, clock: Callable[[], float], *, seconds: float, sleep: Callable[[float], None]
+) -> Probe:
+    try:
+        start = meter.begin(Window())
+        sleep(seconds)
         elapsed_s = clock() - start.at_s
-        power_w = {domain: used_j / elapsed_s for domain, used_j in measured.energy_j.items()}
-        known = replace(known, power_w=power_w, conditions=measured.conditions)
-        return known if measured.fault is None else replace(known, refusal=_no_reading(measured.fault))
+        measured = meter.end(start)
+    except MeasurementInvalid as fault:
+        return replace(known, refusal=_no_reading(fault))
+    # A GPU's window waits for its counter at both ends: the meter itself knows over how long.
+    means_w = {domain: found.get("power_mean_w") for domain, found in measured.conditions.items()}
+    power_w = {domain: means_w.get(domain) or used_j / elapsed_s for domain, used_j in measured.energy_j.items()}
+    known = replace(known, power_w=power_w, conditions=measured.conditions)
+    doubt = measured.fault
+    if doubt is None or doubt.code is InvalidCode.TOO_SHORT:  # it is short on purpose
+        return known
+    return replace(known, refusal=_no_reading(doubt))
 
 
 def _no_reading(fault: MeasurementInvalid) -> Finding:

@@ -6,24 +6,14 @@ import resource
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.meters.process_stat import PROC, ProcessStat, process_stat
 
-PROC: Final = Path("/proc")
-_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _SET_SUBREAPER: Final = 36  # prctl(2)
 _GET_SUBREAPER: Final = 37
 _ATTEMPTS: Final = 10
-_STAT_BYTES: Final = 4096  # a line of 52 numbers and a name of 64 characters
-
-
-@dataclass(frozen=True, slots=True)
-class _Process:
-    parent: int
-    reaped_s: float  # CPU seconds of the children that it has waited for
 
 
 def own_cpu_s() -> float:
@@ -71,7 +61,7 @@ def _rusage_s(who: int) -> float:
 def _living_cpu_s(pids: tuple[int, ...]) -> float | None:
     """CPU seconds of all that live or wait to be reaped, or None if one ended while it was read."""
     pids_now = [int(folder.name) for folder in PROC.iterdir() if folder.name.isdigit()]
-    table = {pid: process for pid in pids_now if (process := _process(pid))}
+    table = {pid: process for pid in pids_now if (process := _visible(pid)) is not None}
     for pid in pids:
         if pid not in table:
             raise MeasurementInvalid(
@@ -84,13 +74,21 @@ def _living_cpu_s(pids: tuple[int, ...]) -> float | None:
             used_s += time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3): nanoseconds, all threads
         except OSError:
             return None
-        if _process(pid) != table[pid]:
+        if _visible(pid) != table[pid]:
             return None
         used_s += table[pid].reaped_s
     return used_s
 
 
-def _tree(table: Mapping[int, _Process], roots: set[int]) -> set[int]:
+def _visible(pid: int) -> ProcessStat | None:
+    """None also for a process of another user whom /proc hides (mount option `hidepid=1`): it is not in our tree."""
+    try:
+        return process_stat(pid)
+    except PermissionError:
+        return None
+
+
+def _tree(table: Mapping[int, ProcessStat], roots: set[int]) -> set[int]:
     children: dict[int, list[int]] = {}
     for pid, process in table.items():
         children.setdefault(process.parent, []).append(pid)
@@ -98,25 +96,3 @@ def _tree(table: Mapping[int, _Process], roots: set[int]) -> set[int]:
     while new := {child for pid in new for child in children.get(pid, ())} - found:
         found |= new
     return found
-
-
-def _process(pid: int) -> _Process | None:
-    text = _stat(pid)
-    if text is None:
-        return None
-    fields = text.rpartition(b")")[2].split()  # proc_pid_stat(5), from the third field on; a name may hold anything
-    return _Process(parent=int(fields[1]), reaped_s=(int(fields[13]) + int(fields[14])) / _TICKS_PER_S)
-
-
-def _stat(pid: int) -> bytes | None:
-    """Read `/proc/PID/stat`, or None where it ended: a large machine has thousands, so without pathlib's detours."""
-    try:
-        descriptor = os.open(f"{PROC}/{pid}/stat", os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.read(descriptor, _STAT_BYTES)
-    except ProcessLookupError:
-        return None
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from energygate.errors import ConfigError, InvalidCode, MeasurementInvalid
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
+from energygate.meters.opening import Opening
 from energygate.model import Joules, MeterKind, Seconds
 
 
@@ -42,6 +43,7 @@ class Replay:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._clock = clock
+        self._opening = Opening()
         self._domains: tuple[Domain, ...] = ()
         self._lines: dict[str | None, deque[RecordedWindow]] = {}
         self._first: dict[str, RecordedWindow] = {}
@@ -68,6 +70,7 @@ class Replay:
 
     def open(self) -> None:
         """Read and check the whole file. Raises ConfigError with file and line."""
+        self.close()
         windows = read_windows(self._path)
         names = dict.fromkeys(name for window in windows for name in window.energy_j)
         self._domains = tuple(Domain(name=name, part=_part(name)) for name in names)
@@ -77,10 +80,11 @@ class Replay:
 
     def begin(self, window: Window) -> Reading:
         """Nothing is read before the end."""
-        return Reading(window, self._clock())
+        return Reading(window, self._clock(), opening=self._opening)
 
     def end(self, start: Reading) -> Measured:
         """Take the next line of the window's benchmark. Raises MeasurementInvalid where there is none."""
+        self._opening.require_whole(start)
         if start.window.warm_up:
             return Measured()
         benchmark = start.window.benchmark
@@ -94,7 +98,8 @@ class Replay:
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Play to no window that is open: the file begins anew with the next `open`."""
+        self._opening = Opening()
 
     def _played(self, line: RecordedWindow, benchmark: str) -> Measured:
         first = self._first.setdefault(benchmark, line)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from energygate.meters.estimate import Estimate
 from energygate.meters.group import MeterGroup
 from energygate.meters.host import Host
 from energygate.meters.nvidia.nvml import Nvml
+from energygate.meters.nvidia.processes import Kinship
 from energygate.meters.nvidia.refusals import NoGpuForThisMeter
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
 from energygate.meters.rapl.powercap import Powercap
@@ -25,6 +26,7 @@ _WAY_ON: Final = (
     "Mend one of those below, run on bare metal, or accept numbers by model: --energy-allow-estimates with "
     "--energy-meters=estimate."
 )
+_WITHOUT_HARDWARE: Final = frozenset({"estimate", "replay"})
 METER_NAMES: Final = ("auto", "rapl", "nvml", "pyrapl", "prometheus", "codecarbon", "estimate")
 _ALLOWED: Final = f"{', '.join(METER_NAMES)}, replay:FILE"
 
@@ -41,12 +43,14 @@ class MeterOptions:
         What the configuration says of each.
     machine : str
         Fingerprint of this machine without meters: an estimate is as good as its calibration on it.
-    clock : callable
-        Monotonic seconds.
+    clock, sleep : callable
+        Monotonic seconds; waits for seconds.
     host : Host
         Facts about the machine.
     environ : mapping
         The workload's environment: `CUDA_VISIBLE_DEVICES` picks GPUs.
+    kinship : Kinship
+        Whose processes may be on them.
     """
 
     sysfs: Path = Path("/sys")
@@ -56,7 +60,9 @@ class MeterOptions:
     estimate: EstimateOptions = field(default_factory=EstimateOptions)
     machine: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    kinship: Kinship = field(default_factory=Kinship)
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     host: Host = field(default_factory=Host)
 
 
@@ -66,6 +72,11 @@ class OpenedMeters:
 
     group: MeterGroup
     notes: tuple[str, ...] = ()
+
+
+def reads_hardware(names: Iterable[str]) -> bool:
+    """Whether one of these meters reads, or may come to read, what other jobs on the machine use too."""
+    return any(name.partition(":")[0] not in _WITHOUT_HARDWARE for name in names)
 
 
 class NoCounter(MeterUnavailable):
@@ -135,7 +146,7 @@ def make_meter(name: str, options: MeterOptions) -> Meter:
 def _nvml_power(options: MeterOptions) -> Meter:
     from energygate.meters.nvidia.integrated import NvmlPower  # noqa: PLC0415  seldom used
 
-    return NvmlPower(options.nvml, environ=options.environ, clock=options.clock)
+    return NvmlPower(options.nvml, environ=options.environ, kinship=options.kinship, clock=options.clock)
 
 
 def _pyrapl(options: MeterOptions) -> Meter:
@@ -157,8 +168,10 @@ def _codecarbon(options: MeterOptions) -> Meter:
 
 
 _MAKERS: Final[Mapping[str, Callable[[MeterOptions], Meter]]] = {
-    "rapl": lambda options: Powercap(options.sysfs, options=options.rapl, host=options.host, clock=options.clock),
-    "nvml": lambda options: Nvml(options.nvml, environ=options.environ, clock=options.clock),
+    "rapl": lambda options: Powercap(
+        options.sysfs, options=options.rapl, host=options.host, clock=options.clock, sleep=options.sleep
+    ),
+    "nvml": lambda options: Nvml(options.nvml, environ=options.environ, kinship=options.kinship, clock=options.clock),
     _POWER: _nvml_power,
     "pyrapl": _pyrapl,
     "prometheus": _prometheus,
@@ -183,6 +196,16 @@ def _unknown(name: str) -> ConfigError:
         why="There is no such meter to be had alone or beside others.",
         fix=f"Allowed: {_ALLOWED}; auto and replay:FILE stand alone.",
     )
+
+
+def finds_counter(options: MeterOptions) -> bool:
+    """Whether `auto` would measure. The first counter that opens answers, and RAPL's are opened at once."""
+    for meter in _hardware(options):
+        with suppress(MeterUnavailable):
+            meter.open()
+            meter.close()
+            return True
+    return False
 
 
 def _open_auto(options: MeterOptions) -> OpenedMeters:

@@ -1,12 +1,13 @@
 """What can be measured here, and what is to be mended: one screen, or one JSON document.
 
-Text is wrapped at 80 columns; what is to be typed is not, so that it can be copied.
+Text is wrapped at 80 columns; what is to be typed is not, so that it can be copied. Settings are called as
+`energygate.yml` calls them, because the shells spell them differently.
 """
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rich.text import Text
@@ -24,7 +25,16 @@ _SHORT_FIX: Final = 4  # lines; longer ones go last
 _LONGEST: Final = 700
 _COMMAND: Final = re.compile("`[^`]*`")
 _HELD: Final = "\N{NO-BREAK SPACE}"  # a command stays on one line, so that it can be copied
-_COLUMNS: Final = "{:12}{:13}{:10}{:11}{:10}{:10}{}"
+_COLUMNS: Final = "{:12}{:{}}{:10}{:11}{:10}{:10}{}"
+_NARROWEST: Final = 13
+_LONGEST_NAME: Final = 40
+_OPTION: Final = re.compile(r"`?--energy-(?P<name>[a-z-]+)(?:=(?P<value>[\w:/.,-]*\w))?`?")
+_LEGEND: Final = (
+    "edge error: what refreshes alone make of one trial of that length (standard deviation; <: at most, as the meter "
+    "waits for them; a GPU's is always too much). See docs/measuring.md."
+)
+_ESTIMATES: Final = "`allow_estimates: true`"
+_DOUBT: Final = {"integrated": "sums up power readings", "estimate": "estimates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +54,21 @@ class _Mend:
 
 def render_doctor(diagnosis: Diagnosis, *, color: bool) -> str:
     """Render it as text, ANSI-coloured if `color`. The last line is the conclusion."""
-    return to_text(_lines(diagnosis), color=color)
+    return to_text(_lines(_in_settings(diagnosis)), color=color)
 
 
 def doctor_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Give the same for JSON."""
+    """Give the same for JSON.
+
+    The machine is that without meters and GPUs, as a calibration names it: no run has its fingerprint.
+    """
+    diagnosis = _in_settings(diagnosis)
     machine = diagnosis.machine
     return {
-        "usable": bool(diagnosis.decides),
+        "usable": diagnosis.can_gate,
         "conclusion": _conclusion(diagnosis),
         "machine": {
-            "fingerprint": machine.fingerprint,
+            "hardware_fingerprint": machine.fingerprint,
             "label": machine.label,
             "hard": machine.hard,
             "soft": machine.soft,
@@ -82,6 +96,7 @@ def _meter_document(found: Probe, accuracy: Accuracy | None) -> dict[str, Any]:
         "edge_error": accuracy.edge_error if accuracy else None,
         "notes": list(found.notes),
         "refusal": _finding_document(found.refusal) if found.refusal else None,
+        "absent": found.absent or None,
     }
 
 
@@ -101,6 +116,42 @@ def _finding_document(finding: Finding) -> dict[str, str]:
     return {"what": finding.what, "why": finding.why, "fix": finding.fix}
 
 
+def _in_settings(diagnosis: Diagnosis) -> Diagnosis:
+    """Spell what meters and rules advise as settings."""
+    return replace(
+        diagnosis,
+        meters=tuple(
+            (
+                replace(
+                    found,
+                    notes=tuple(_as_setting(note) for note in found.notes),
+                    refusal=_finding_in_settings(found.refusal) if found.refusal else None,
+                ),
+                accuracy,
+            )
+            for found, accuracy in diagnosis.meters
+        ),
+        findings=tuple(_finding_in_settings(finding) for finding in diagnosis.findings),
+    )
+
+
+def _finding_in_settings(finding: Finding) -> Finding:
+    return replace(finding, what=_as_setting(finding.what), why=_as_setting(finding.why), fix=_as_setting(finding.fix))
+
+
+def _as_setting(text: str) -> str:
+    """Write `--energy-meters=rapl,nvml` as `meters: [rapl, nvml]`."""
+
+    def spelt(option: re.Match[str]) -> str:
+        name, value = option["name"].replace("-", "_"), option["value"]
+        if name == "meters" and value:
+            value = f"[{value.replace(',', ', ')}]"
+        flag = "true" if name == "allow_estimates" else ""
+        return f"`{name}: {value or flag}".rstrip() + "`"
+
+    return _OPTION.sub(spelt, text)
+
+
 def _lines(diagnosis: Diagnosis) -> Iterator[Text]:
     mends = _mends(diagnosis)
     numbers = {id(finding): i for i, mend in enumerate(mends, start=1) for _, finding in mend.findings}
@@ -113,12 +164,12 @@ def _lines(diagnosis: Diagnosis) -> Iterator[Text]:
         yield Text()
         yield from _mending(number, mend)
     yield Text()
-    style = "bold green" if diagnosis.decides else "bold red"
+    style = "bold green" if diagnosis.can_gate else "bold red"
     yield from _filled(_conclusion(diagnosis), first="", later="", style=style)
 
 
 def _summary(diagnosis: Diagnosis, mends: int) -> str:
-    counters = [found for found, _ in diagnosis.meters if found.kind in {"counter", "scraped"}]
+    counters = [found for found, _ in diagnosis.meters if found.kind in {"counter", "scraped"} and not found.absent]
     usable = f"{len(diagnosis.decides)} of {len(counters)} hardware counters usable"
     return f"energygate doctor: {usable}, {mends or 'nothing'} to mend"
 
@@ -142,27 +193,28 @@ def _load(diagnosis: Diagnosis) -> str:
 
 
 def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[Text]:
+    names = [domain.name for found, accuracy in diagnosis.meters if accuracy for domain in found.domains]
+    width = max([_NARROWEST, *(min(len(name), _LONGEST_NAME) + 2 for name in names)])
     if any(found.usable for found, _ in diagnosis.meters):
-        yield Text(_COLUMNS.format("meter", "domain", "now", "refreshed", "step", "trial", "edge error"), style="dim")
+        heads = ("domain", width, "now", "refreshed", "step", "trial", "edge error")
+        yield Text(_COLUMNS.format("meter", *heads), style="dim")
     for found, accuracy in diagnosis.meters:
-        if found.refusal is not None:
+        if found.absent:
+            yield from _wrapped(found.name, found.absent, style="dim")
+        elif found.refusal is not None:
             reason = f"not usable [{numbers[id(found.refusal)]}]: {printable(found.refusal.what, limit=_LONGEST)}"
             yield from _wrapped(found.name, reason, style="red")
         elif accuracy is not None:
-            yield from _rows(found, accuracy)
+            yield from _rows(found, accuracy, width=width)
         for note in found.notes:
             yield from _wrapped("", f"note: {printable(note, limit=_LONGEST)}")
     yield from _wrapped("estimate", _estimate(diagnosis))
     if any(accuracy for _, accuracy in diagnosis.meters):
-        yield from _wrapped(
-            "",
-            "edge error: what refreshes alone make of one trial of that length (standard deviation; <: less, for the "
-            "meter waits for them). See docs/measuring.md.",
-            style="dim",
-        )
+        yield Text()
+        yield from _filled(_LEGEND, first="", later="", style="dim")
 
 
-def _rows(found: Probe, accuracy: Accuracy) -> Iterator[Text]:
+def _rows(found: Probe, accuracy: Accuracy, *, width: int) -> Iterator[Text]:
     error = f"{'< ' if accuracy.at_most else ''}{accuracy.edge_error * 100:.2g} %"
     for index, domain in enumerate(found.domains):
         first = index == 0
@@ -170,8 +222,9 @@ def _rows(found: Probe, accuracy: Accuracy) -> Iterator[Text]:
         yield Text(
             _COLUMNS.format(
                 found.name if first else "",
-                printable(domain.name, limit=12),
-                "" if power_w is None else format_quantity(power_w, "W"),
+                printable(domain.name, limit=_LONGEST_NAME),
+                width,
+                "not read" if power_w is None else format_quantity(power_w, "W"),
                 format_quantity(domain.update_interval_s, "s"),
                 format_quantity(domain.resolution_j, "J"),
                 format_quantity(accuracy.trial_s, "s") if first else "",
@@ -179,9 +232,9 @@ def _rows(found: Probe, accuracy: Accuracy) -> Iterator[Text]:
             ).rstrip()
         )
     if found.kind == "integrated":
-        yield from _wrapped("", "integrated power: decides only with allow_estimates")
+        yield from _wrapped("", f"integrated power: decides only with {_ESTIMATES}")
     if found.kind == "estimate":
-        yield from _wrapped("", "an estimate by another tool, for comparison; decides only with allow_estimates")
+        yield from _wrapped("", f"an estimate by another tool, for comparison; decides only with {_ESTIMATES}")
     details = ", ".join(f"{domain.name} {domain.detail}" for domain in found.domains if domain.detail)
     if details:
         yield from _wrapped("", f"reads {printable(details, limit=_LONGEST)}", style="dim")
@@ -190,16 +243,24 @@ def _rows(found: Probe, accuracy: Accuracy) -> Iterator[Text]:
 def _estimate(diagnosis: Diagnosis) -> str:
     rapl = any(found.name == "rapl" and found.usable for found, _ in diagnosis.meters)
     how = " (`energygate doctor --calibrate` mends that)" if rapl and "unknown" in diagnosis.estimate else ""
-    return f"{diagnosis.estimate}{how}; decides only with allow_estimates"
+    return f"{diagnosis.estimate}{how}; decides only with {_ESTIMATES}"
 
 
 def _mends(diagnosis: Diagnosis) -> list[_Mend]:
-    """What to do, each once: short commands first, whole files last."""
+    """What to do, each once: what blocks first; then short commands, and whole files last."""
     refusals = [(found.name, found.refusal) for found, _ in diagnosis.meters if found.refusal is not None]
     everything = [*refusals, *(("", finding) for finding in diagnosis.findings)]
     keys = dict.fromkeys(finding.fix or finding.what for _, finding in everything)
     mends = [_Mend(tuple(each for each in everything if (each[1].fix or each[1].what) == key)) for key in keys]
-    return sorted(mends, key=lambda mend: mend.is_long)
+    return sorted(mends, key=lambda mend: (not _blocks(mend, diagnosis), mend.is_long))
+
+
+def _blocks(mend: _Mend, diagnosis: Diagnosis) -> bool:
+    """Whether a run, as configured, measures nothing or stops as long as this is not done."""
+    return any(
+        finding.blocks or (bool(name) and not diagnosis.can_gate and diagnosis.would_open(name))
+        for name, finding in mend.findings
+    )
 
 
 def _mending(number: int, mend: _Mend) -> Iterator[Text]:
@@ -237,20 +298,31 @@ def _filled(text: str, *, first: str, later: str, style: str = "") -> Iterator[T
 
 
 def _conclusion(diagnosis: Diagnosis) -> str:
-    usable = diagnosis.decides
-    unusable = [
-        found.name
-        for found, _ in diagnosis.meters
-        if not found.usable and any(name == found.name for name in diagnosis.wanted)
-    ]
-    if unusable:
+    if diagnosis.lacking:
+        asked = f"The configuration asks for {_listed(diagnosis.lacking)}"
+        return f"{asked}, which cannot be used here: a run would stop with exit code 5."
+    names = [found.name for found in diagnosis.opened]
+    if diagnosis.can_gate:
+        return f"Energy can be measured here by {_listed(names)}."
+    doubtful = [found for found in diagnosis.opened if not found.decides]
+    if doubtful:
+        which = "which" if len(names) == 1 else f"and {_listed([found.name for found in doubtful])}"
+        how = " and ".join(dict.fromkeys(_DOUBT[found.kind] for found in doubtful))
         return (
-            f"The configuration asks for {' and '.join(unusable)}, which cannot be used here: a run would stop with "
-            "exit code 5."
+            f"A run measures with {_listed(names)}, {which} only {how}: its numbers are labelled so, and decide only "
+            f"with {_ESTIMATES}."
         )
-    if usable:
-        return f"Energy can be measured here by {' and '.join(usable)}."
+    others = [f"`meters: [{name}]`" for name in diagnosis.decides]
+    if "estimate" in diagnosis.wanted:
+        instead = f" {' or '.join(others)} would measure." if others else ""
+        return f"The configuration asks for an estimate, which decides only with {_ESTIMATES}.{instead}"
+    if others:
+        return f"`meters: [auto]` finds no counter here, so a run would measure nothing. Ask for {' or '.join(others)}."
     return (
         "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
-        "instead, labelled; it decides only with --energy-allow-estimates."
+        f"instead, labelled; it decides only with {_ESTIMATES}."
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)

@@ -22,10 +22,6 @@ _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _COLUMNS: Final = ("", "benchmark", "base", "head", "change (90 % interval)", "n", "p (adjusted)", "outcome")
 _ALIGNED: Final = (":-:", ":--", "--:", "--:", "--:", "--:", "--:", ":--")
 _PER_TOKEN_AT: Final = 5  # the column is there only where tokens are counted
-_DOUBTFUL: Final = {
-    "estimate": "estimates by model, not measurements",
-    "integrated power": "integrated power, not measured energy",
-}
 _MOVED: Final = {Outcome.REGRESSED, Outcome.SUSPECT, Outcome.IMPROVED}
 
 
@@ -105,14 +101,13 @@ def _title(report: GateReport) -> str:
 
 
 def _summary(report: GateReport) -> str:
-    labels = {row.label or "estimate" for row in report.comparisons if row.estimated}
     how = rows.provenance(report.meters, quote=partial(span, limit=200))
     head = span((report.head.commit or "no commit")[:12])
     bases = ", ".join(span(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or _uncommitted(report)
     text = [
         f"{rows.tally(report) or 'No benchmark'}. Budget {format_change(1 + report.policy.budget)}.",
         f"{how[0].upper()}{how[1:]} on {span(report.machine.label)}."
-        + "".join(f" **These figures are {_DOUBTFUL[label]}.**" for label in sorted(labels)),
+        + "".join(f" **These figures are {rows.DOUBTFUL[label]}.**" for label in rows.labels(report)),
         f"Head {head} against {bases}.",
     ]
     warnings = [f"> [!WARNING]\n> {span(warning, limit=500)}" for warning in report.warnings]
@@ -121,7 +116,7 @@ def _summary(report: GateReport) -> str:
 
 def _uncommitted(report: GateReport) -> str:
     runs = len(report.baseline.runs)
-    return f"{runs} stored run{'' if runs == 1 else 's'} without a commit" if runs else "nothing stored"
+    return f"{runs} stored run{'' if runs == 1 else 's'} without a commit" if runs else "no stored session"
 
 
 def _table(lines: Sequence[Line]) -> str:

@@ -19,6 +19,8 @@ def render_measured(run: Run, *, color: bool) -> str:
 
 def _lines(run: Run) -> Iterator[Text]:
     yield Text(f"{rows.provenance(run.meters)} on {run.machine.label}")
+    if run.label:
+        yield Text(rows.doubt(run.label), style="bold yellow")
     yield from _idle(run)
     for benchmark in run.benchmarks:
         yield Text(benchmark.name, style="bold")
@@ -58,14 +60,13 @@ def _net(run: Run, benchmark: Benchmark) -> Iterator[Text]:
         yield Text(f"    net of idle: not shown, because {refused}")
     elif shown and run.idle is not None:
         label = f" ({run.label})" if run.label else ""
-        values = ", ".join(f"{_mean(metric, net)}{label}" for metric, net in shown.items())
+        values = ", ".join(_mean(metric, net, label=label) for metric, net in shown.items())
         yield Text(f"    net of {format_quantity(run.idle.power_w, 'W')} idle: {values}")
 
 
-def _mean(metric: Metric, net: NetValues) -> str:
+def _mean(metric: Metric, net: NetValues, *, label: str) -> str:
     mean = fmean(net.values)
-    unsure = format_quantity(net.uncertainty, metric.unit, like=mean).partition(" ")[0]
-    return f"{format_quantity(mean, metric.unit)} (\N{PLUS-MINUS SIGN} {unsure})"
+    return f"{format_quantity(mean, metric.unit)}{label} {rows.by_idle_power(net.uncertainty, metric, of=mean)}"
 
 
 def _figures(benchmark: Benchmark, *, label: str) -> Iterator[str]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from energygate.model import GateReport, MeterInfo, Metric, Net, Outcome, Row, count_outcomes
-from energygate.units import format_change, format_p, format_quantity
+from energygate.model import GateReport, Label, MeterInfo, Metric, Net, Outcome, Row, count_outcomes
+from energygate.units import MINUS, format_change, format_p, format_quantity, format_uncertainty
 
 SIGNS: Final = {
     Outcome.OVER_LIMIT: "\N{CROSS MARK}",
@@ -28,6 +28,10 @@ _IN_WORDS: Final = {
     Metric.DURATION_S: "seconds",
 }
 _ABSENT: Final = "\N{EN DASH}"
+DOUBTFUL: Final[dict[Label, str]] = {
+    "estimate": "estimates by model, not measurements",
+    "integrated power": "integrated power, not measured energy",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +113,20 @@ def headline(report: GateReport) -> str:
 def _said_of(row: Row) -> str:
     match row.outcome:
         case Outcome.REGRESSED:
-            return f"uses {change(row)} {_IN_WORDS[row.metric]}"
+            return f"uses {_more(row)} {_IN_WORDS[row.metric]}"
         case Outcome.OVER_LIMIT:
             return f"uses {typical(row.head, row)}, the limit is {typical(row.base, row)}"
         case Outcome.MISSING:
             return "was not measured"
         case Outcome.SUSPECT:
-            return f"may use {change(row)} {_IN_WORDS[row.metric]}, which is not proven"
+            return f"may use {_more(row)} {_IN_WORDS[row.metric]}, which is not proven"
         case _:
             return "could not be judged"
+
+
+def _more(row: Row) -> str:
+    word = "less" if row.ratio is not None and row.ratio < 1 else "more"
+    return f"{change(row).lstrip(f'+{MINUS}')} {word}"
 
 
 def tally(report: GateReport) -> str:
@@ -192,6 +201,16 @@ def provenance(meters: Sequence[MeterInfo], *, quote: Callable[[str], str] = str
     return ", ".join(named) or "nothing measured"
 
 
+def labels(report: GateReport) -> list[Label]:
+    """Give the labels of its numbers that are no measurement."""
+    return sorted({row.label or "estimate" for row in report.comparisons if row.estimated})
+
+
+def doubt(label: Label) -> str:
+    """Say in capitals, once for all numbers, that they are no measurement."""
+    return f"THESE FIGURES ARE {DOUBTFUL[label].upper()}."
+
+
 def _counted(meter: MeterInfo) -> str:
     return meter.detail if meter.kind == "estimate" and meter.detail else ", ".join(meter.domains)
 
@@ -210,9 +229,21 @@ def _net_sides(found: Net, row: Row) -> str:
     like = found.head if found.base is None else found.base
     shown = {
         name: format_quantity(value, row.metric.unit, like=like)
-        for name, value in (("base", found.base), ("head", found.head), ("unsure", found.uncertainty))
+        for name, value in (("base", found.base), ("head", found.head))
         if value is not None
     }
     base = f"{shown['base'].partition(' ')[0]} \N{RIGHTWARDS ARROW} " if "base" in shown else ""
-    unsure = f" (\N{PLUS-MINUS SIGN} {shown['unsure'].partition(' ')[0]})" if "unsure" in shown else ""
-    return f"{base}{shown['head']}{unsure}{label_of(row)}"
+    return f"{base}{shown['head']}{label_of(row)}{_unsure(found, row, like)}"
+
+
+def _unsure(found: Net, row: Row, like: float | None) -> str:
+    if found.head is None or found.uncertainty is None:
+        return ""
+    return f" {by_idle_power(found.uncertainty, row.metric, of=found.head, like=like)}"
+
+
+def by_idle_power(uncertainty: float, metric: Metric, *, of: float, like: float | None = None) -> str:
+    """What is not known of a net value because idle power is not known better: how trials differ is not in it."""
+    return (
+        f"(\N{PLUS-MINUS SIGN} {format_uncertainty(uncertainty, metric.unit, of=of, like=like)} from idle power alone)"
+    )

@@ -54,6 +54,8 @@ def _shown(text: str) -> str:
 
 def _lines(report: GateReport) -> Iterator[Text]:
     yield Text(f"{rows.provenance(report.meters)} on {report.machine.label}")
+    for label in rows.labels(report):
+        yield Text(rows.doubt(label), style="bold yellow")
     for warning in report.warnings:
         yield Text(f"warning: {warning}", style="yellow")
     for line in rows.lines(report):

@@ -14,7 +14,7 @@ import msgspec
 from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
 from energygate.workloads.base import WorkDone
 from energygate.workloads.counts import Produced, count_work
-from energygate.workloads.process import Output, Process, child_environment, described, exit_on_sigterm, log_tail
+from energygate.workloads.process import Output, Process, child_environment, described, log_tail
 from energygate.workloads.suites import CommandSuite
 from energygate.workloads.text import filled_in, printable
 
@@ -62,7 +62,6 @@ class CommandWorkload:
 
     def open(self) -> None:
         """Run `setup`, once. Raises WorkloadError."""
-        self._opened.enter_context(exit_on_sigterm())
         self._scratch = Path(tempfile.mkdtemp(prefix=f"energygate-{self._suite.name}-"))
         self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
         self._opened.callback(self._stop)

@@ -14,7 +14,6 @@ from energygate.workloads.dataset import Request, system_digest
 from energygate.workloads.equal_work import EqualWork
 from energygate.workloads.http import Answered, Exchange, HttpClient
 from energygate.workloads.model_check import check_listed, require_model
-from energygate.workloads.process import exit_on_sigterm
 from energygate.workloads.server import Server
 from energygate.workloads.suites import InferenceSuite
 from energygate.workloads.tally import Tallied, inference_conditions, total_work
@@ -101,7 +100,6 @@ class InferenceWorkload:
     def open(self) -> None:
         """Start the server, check its model, send the first request. Raises WorkloadError."""
         if self._server is not None:
-            self._started.enter_context(exit_on_sigterm())
             self._started.callback(self._server.stop)
             self._server.start(self._http)
         names = {"suite": self._suite.name, "model": self._suite.endpoint.model}

@@ -7,14 +7,12 @@ import select
 import shutil
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import FrameType
-from typing import IO, Final, Never, Self
+from typing import IO, Final, Self
 
 from energygate.clock import Clock, SystemClock
 from energygate.workloads.text import printable
@@ -163,23 +161,6 @@ def log_tail(path: Path, *, show: Callable[[str], str] = printable) -> str:
         return f"(no log: {error.strerror})"
     filled = (shown for line in reversed(lines) if (shown := show(line)))
     return " | ".join(reversed(list(islice(filled, TAIL_LINES)))) or "(none)"
-
-
-@contextmanager
-def exit_on_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit(143), so that `finally` blocks stop what was started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers, and only it receives signals
-        return
-    previous = signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)
-
-
-def _exit(number: int, _frame: FrameType | None) -> Never:
-    raise SystemExit(128 + number)
 
 
 def _die_with_parent() -> tuple[str, ...]:

@@ -12,12 +12,20 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 
 from energygate import units
+from energygate.model import MOST_COUNTED
 
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Argv = Annotated[tuple[str, ...], Meta(min_length=1)]
 Text = Annotated[str, Meta(min_length=1)]
-PositiveSeconds = Annotated[float, Meta(gt=0, le=1e9)]  # .inf is YAML for a number too
-PositiveCount = Annotated[int, Meta(ge=1)]
+# Every number has both bounds: .inf is YAML for one too, and so is a line of digits.
+LONGEST_S: Final = 1e9
+MOST_TRIALS: Final = 1_000_000
+PositiveSeconds = Annotated[float, Meta(gt=0, le=LONGEST_S)]
+Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
+PositiveCount = Annotated[int, Meta(ge=1, le=MOST_COUNTED)]
+Pid = Annotated[int, Meta(ge=1, le=2**22)]  # the most that Linux gives out
+Trials = Annotated[int, Meta(ge=1, le=MOST_TRIALS)]
+WarmUps = Annotated[int, Meta(ge=0, le=MOST_TRIALS)]
 MaxTokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 LimitMetric = Literal["j_per_request", "j_per_output_token", "j_per_total_token", "energy_j"]
 Limits = dict[LimitMetric, Annotated[float, Meta(gt=0, le=1e12)]]
@@ -32,11 +40,11 @@ class _Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class TrialOverrides(_Keys, frozen=True, kw_only=True):
     """How a benchmark is measured, where it differs from the configuration. What is None is taken from there."""
 
-    count: PositiveCount | None = None
-    warmup: Annotated[int, Meta(ge=0)] | None = None
+    count: Trials | None = None
+    warmup: WarmUps | None = None
     min_time: PositiveSeconds | None = None
     min_time_gpu: PositiveSeconds | None = None
-    cooldown: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    cooldown: Seconds | None = None
     max_invalid: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
@@ -64,7 +72,7 @@ class ServerSpec(_Keys, frozen=True, kw_only=True):
     cwd: str = "."
     env: dict[str, str] = {}
     ready: Ready = Ready()
-    stop_grace: Annotated[float, Meta(ge=0)] = 10.0
+    stop_grace: Seconds = 10.0
 
 
 class Endpoint(_Keys, frozen=True, kw_only=True):
@@ -81,7 +89,7 @@ class Endpoint(_Keys, frozen=True, kw_only=True):
     url: Text
     model: Text
     api_key_env: Text | None = None
-    pid: PositiveCount | None = None
+    pid: Pid | None = None
 
     def __post_init__(self) -> None:
         if any(char.isspace() or not char.isprintable() for char in self.url):
@@ -146,15 +154,16 @@ class Requests(_Keys, frozen=True, kw_only=True):
     dataset: Text | None = None
     prompts: Annotated[tuple[Annotated[str, Meta(min_length=1)] | Prompt, ...], Meta(min_length=1)] | None = None
     system: Text | TextFile | None = None
-    temperature: Annotated[float, Meta(ge=0)] = 0.0
-    seed: int = 7
+    temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    seed: Annotated[int, Meta(ge=-MOST_COUNTED, le=MOST_COUNTED)] = 7
     output_tolerance: str = "2%"
     extra_body: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         if (self.dataset is None) == (self.prompts is None):
             raise ValueError("give either dataset or prompts")
-        units.parse_percent(self.output_tolerance)
+        if units.parse_percent(self.output_tolerance) > 1:
+            raise ValueError(f"output_tolerance must be at most 100%, got {self.output_tolerance}")
         if owned := sorted(_OWN_FIELDS & self.extra_body.keys()):
             raise ValueError(f"extra_body must not set {', '.join(owned)}: energygate sets and checks it itself")
 

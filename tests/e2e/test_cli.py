@@ -498,6 +498,57 @@ def test_an_interrupt_stops_the_child_keeps_what_is_complete_and_records_nothing
     assert not (energygate.folder / "baselines").exists()
 
 
+def test_a_session_that_can_no_longer_be_recorded_is_2_and_printed_all_the_same(energygate):
+    suite = {"name": "one", "kind": "command", "command": ["sh", "-c", "touch baselines"]}
+    energygate.write("a.energy.yml", json.dumps({"version": 1, "suites": [suite]}))
+    energygate.git("commit", "--quiet", "--all", "--message", "a suite that makes a file of the store")
+    code, out, err = energygate("run", "a.energy.yml", "--mode", "record", "--meters", energygate.windows("w.jsonl"))
+    assert code == 2
+    assert out.splitlines()[1:] == [NAME, "    100 J, 10 trials of 2.00 s, cv 0.284 %"]
+    assert err.startswith(f"{LEGEND}{DONE}error: Cannot write {energygate.folder}/baselines/")
+    assert err.endswith(
+        "Nothing was recorded, and of this session only what is printed is left: measure again. --save=FILE would keep "
+        "it, and `energygate baseline record FILE` record it.\n"
+    )
+
+
+def test_a_report_that_cannot_be_written_is_2_and_costs_no_other(energygate):
+    energygate.record(1)
+    energygate("run", "a.energy.yml", "--meters", energygate.windows("w.jsonl"), "--save", "head.json")
+    (energygate.folder / "blocked").mkdir()
+    reports = ("--report", "json:blocked", "--report", "markdown:report.md", "--report", "json:report.json")
+    (base,) = energygate.folder.glob("baselines/*/*.json")
+    error = (
+        f"error: Cannot write {energygate.folder}/blocked: Is a directory. Give another path, or make room and give "
+        "this user write permission there.\n"
+    )
+    code, out, err = energygate("compare", base, "head.json", *reports)
+    assert (code, err, out.splitlines()[-1].partition(",")[0]) == (2, error, "energy: INCONCLUSIVE")
+    assert "| " in (energygate.folder / "report.md").read_text()
+    (energygate.folder / "report.md").unlink()
+    assert energygate("report", "report.json", *reports[:4]) == (2, "", error)
+    assert "| " in (energygate.folder / "report.md").read_text()
+
+
+def test_sigterm_between_trials_and_in_the_second_idle_window_keeps_what_is_complete(energygate, live_powercap):
+    energygate.write(
+        "energygate.yml",
+        f"version: 1\nsysfs: {live_powercap('one').root}\nmeters: [rapl]\n"
+        "noise: {foreign: 100%, pressure: 100%, steal: 100%}\n"
+        "trials: {count: 2, warmup: 0, min_time: 0.1, idle: 5}\n"
+        "suites: [{name: nap, kind: command, command: [sleep, '0.15']}]\n",
+    )
+    with energygate.start("run", "--mode", "measure", "--save", "run.json") as process:
+        notes = [process.stderr.readline() for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (143, "", "\nterminated\n")
+    assert notes[2] == "energygate.yml::nap: 2 of 2 trials.\n"
+    run = json.loads((energygate.folder / "run.json").read_text())
+    assert [len(each["trials"]) for each in run["benchmarks"]] == [2]
+    assert run["idle"] is None
+
+
 def wait_for_pid(file, process):
     """The number that the child wrote; the loop ends with the child's line or with the process, whichever is first."""
     while process.poll() is None:

@@ -92,7 +92,8 @@ def test_it_is_not_added_to_a_counter(codecarbon):
     assert child.ask("beside_rapl") == {
         "raised": "ConfigError",
         "text": "rapl and codecarbon both count the energy of: cpu. An estimate beside a counter of the same part "
-        "counts it twice. Name one of them in --energy-meters.",
+        "counts it twice. Name one of them in --energy-meters. To compare them, measure with one after the other: "
+        "--energy-mode=measure.",
     }
 
 

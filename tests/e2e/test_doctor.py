@@ -39,7 +39,7 @@ def start(folder, *arguments, wrap=(), **environ):
 def test_a_counter_that_works_is_shown_with_its_watts(doctor, live_powercap):
     code, out, err = doctor("--sysfs", live_powercap("one").root)
     assert (code, err) == (0, "")
-    assert out.startswith("energygate doctor: 1 of 2 hardware counters usable")
+    assert out.startswith("energygate doctor: 1 of ")
     assert "\nrapl        package-0    " in out
     assert out.splitlines()[-1] == "Energy can be measured here by rapl."
 
@@ -59,7 +59,7 @@ def test_without_a_counter_it_is_5_with_the_reason(doctor, tmp_path):
     code, out, err = doctor("--sysfs", empty)
     assert (code, err) == (5, "")
     assert "\nrapl        not usable [1]: No RAPL counters in" in out
-    assert out.splitlines()[-1].endswith("--allow-estimates.")
+    assert out.splitlines()[-1].endswith("`allow_estimates: true`.")
 
 
 def test_the_configuration_is_read_and_one_that_is_broken_is_named(doctor, tmp_path, live_powercap):
@@ -111,7 +111,7 @@ def test_a_calibration_without_a_counter_is_refused_with_the_counters_reason(doc
     (empty := tmp_path / "sysfs").mkdir()
     code, out, err = doctor("--calibrate", "--sysfs", empty)
     assert (code, out) == (5, "")
-    assert f"error: No RAPL counters in {empty}" in err
+    assert err.startswith(f"error: No RAPL counters in {empty}")
     assert not (tmp_path / "energygate.yml").exists()
 
 

@@ -372,6 +372,7 @@ def test_a_signal_in_the_middle_of_a_trial_leaves_no_server(tmp_path, number, st
         textwrap.dedent(
             f"""
             import msgspec, pathlib
+            from energygate.measure.signals import Terminated, interrupted_by_sigterm
             from energygate.workloads.build import workload
             from energygate.workloads.suites import SuiteFile
             suite = {{
@@ -383,11 +384,12 @@ def test_a_signal_in_the_middle_of_a_trial_leaves_no_server(tmp_path, number, st
             file = msgspec.convert({{"version": 1, "suites": [suite]}}, SuiteFile)
             load = workload(file.suites[0], file=pathlib.Path("chat.energy.yml"), prefix="chat")
             try:
-                load.open()
-                print(load.server_pid, flush=True)
-                load.run(1)
-            except KeyboardInterrupt:
-                raise SystemExit(130)
+                with interrupted_by_sigterm():
+                    load.open()
+                    print(load.server_pid, flush=True)
+                    load.run(1)
+            except KeyboardInterrupt as stop:
+                raise SystemExit(stop.exit_code if isinstance(stop, Terminated) else 130)
             finally:
                 load.close()
             """

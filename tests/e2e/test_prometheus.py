@@ -15,7 +15,6 @@ from energygate.meters.scraped.prometheus import Prometheus
 WINDOW = Window(benchmark="b")
 SCRAPES = 20
 LONG_ENOUGH_S = 1.1 * SCRAPES * scraping.SCRAPE_S
-ATTEMPTS = 4  # a busy machine scrapes late, and then the meter is right to refuse
 LAYOUTS = {
     "server2": (),
     "client": (),
@@ -87,21 +86,30 @@ def measured(meters, trees, work):
     return found, used
 
 
-def measured_at_last(meters, trees, work):
-    for _ in range(ATTEMPTS - 1):
+@pytest.fixture(scope="module")
+def measured_at_last():
+    """`measured`, which may be refused once in all of these tests: a busy machine scrapes late now and then."""
+    refusals = []
+
+    def measure(meters, trees, work):
         try:
             return measured(meters, trees, work)
         except MeasurementInvalid as refusal:
-            if refusal.code is not InvalidCode.SCRAPES:
+            if refusal.code is not InvalidCode.SCRAPES or refusals:
                 raise
-    return measured(meters, trees, work)
+            refusals.append(refusal)
+        return measured(meters, trees, work)
+
+    return measure
 
 
 def rest():
     time.sleep(LONG_ENOUGH_S)
 
 
-def test_a_window_of_twenty_scrapes_has_the_energy_of_two_sockets_and_their_memory(open_meter, targets):
+def test_a_window_of_twenty_scrapes_has_the_energy_of_two_sockets_and_their_memory(
+    open_meter, targets, measured_at_last
+):
     meter = open_meter("server2")
     assert [domain.name for domain in meter.domains] == ["dram-0", "dram-1", "package-0", "package-1"]
     [energy_j], [used_j] = measured_at_last([meter], [targets["server2"].tree], rest)
@@ -116,7 +124,7 @@ def test_a_window_of_twenty_scrapes_has_the_energy_of_two_sockets_and_their_memo
     )
 
 
-def test_bursts_inside_a_window_are_counted_whole_and_the_mmio_twin_is_not(open_meter, targets):
+def test_bursts_inside_a_window_are_counted_whole_and_the_mmio_twin_is_not(open_meter, targets, measured_at_last):
     tree = targets["client"].tree
 
     def bursts():
@@ -131,7 +139,9 @@ def test_bursts_inside_a_window_are_counted_whole_and_the_mmio_twin_is_not(open_
     assert used_j["intel-rapl:0"] > 600
 
 
-def test_dies_are_added_those_that_mirror_are_not_and_the_layout_with_zone_labels_says_the_same(open_meter, targets):
+def test_dies_are_added_those_that_mirror_are_not_and_the_layout_with_zone_labels_says_the_same(
+    open_meter, targets, measured_at_last
+):
     names = ["intel-dies", "amd-dies", "zone-label"]
     meters = [open_meter(name) for name in names]
     assert [meter.notes for meter in meters] == [

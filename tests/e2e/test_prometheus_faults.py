@@ -16,7 +16,10 @@ TIMEOUT_S = 0.5
 
 
 class Misbehaving(BaseHTTPRequestHandler):
-    """Answers everything with `server.script`: status, headers, body; a body of None never comes."""
+    """Answers everything with `server.script`: status, headers, body; a body of None never comes.
+
+    What drips comes a piece every 0.1 s, and has no end.
+    """
 
     def do_GET(self):
         self.server.seen.append(self.path)
@@ -26,13 +29,17 @@ class Misbehaving(BaseHTTPRequestHandler):
             self.server.over.wait()
             return
         self.send_response(status)
+        if "X-Drip-Headers" in headers:
+            while not self.server.over.wait(0.1):
+                self.send_header("X-Drip", "1")
+                self.flush_headers()
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if headers.get("X-Drip"):
             while not self.server.over.wait(0.1):
                 self.wfile.write(b" ")
-        self.wfile.write(body.encode())
+        self.wfile.write(body if isinstance(body, bytes) else body.encode())
 
     def log_message(self, *_):
         """Say nothing."""
@@ -122,8 +129,31 @@ FAULTS = {
     ),
     "silence": (
         (200, {}, None),
-        "URL does not answer: ReadTimeout: timed out.",
-        "Start the server, or mend prometheus.url.",
+        "URL did not give a whole answer of at most 64 MiB within 0.5 s.",
+        "Look at the server's load.",
+    ),
+    "drip of headers": (
+        (200, {"X-Drip-Headers": "1"}, ""),
+        "URL did not give a whole answer of at most 64 MiB within 0.5 s.",
+        "Look at the server's load.",
+    ),
+    "no UTF-8": (
+        (200, {}, b'{"status": "\xff"}'),
+        (
+            "URL gives no answer of Prometheus's HTTP API: "
+            "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte."
+        ),
+        "Mend prometheus.url.",
+    ),
+    "nested": (
+        (200, {}, '{"status": "success", "x": ' + 200_000 * "[" + 200_000 * "]" + "}"),
+        "URL gives no answer of Prometheus's HTTP API: it is nested too deeply.",
+        "Mend prometheus.url.",
+    ),
+    "nested result": (
+        (200, {}, success("scalar", 0).replace("0", 200_000 * "[" + 200_000 * "]")),
+        "URL gives no answer of Prometheus's HTTP API: it is nested too deeply.",
+        "Mend prometheus.url.",
     ),
     "drip": (
         (200, {"X-Drip": "1"}, ""),
@@ -142,6 +172,7 @@ def test_a_server_that_does_not_answer_plainly_is_refused_and_asked_only_once(se
         meter.open()
     assert (refused.value.what, refused.value.fix) == (what.replace("URL", url), fix)
     assert server.seen == ["/api/v1/query?query=time%28%29"]
+    assert [each for each in threading.enumerate() if isinstance(each, threading.Timer)] == []
 
 
 def test_a_server_that_is_not_there_is_refused(server):

@@ -233,13 +233,28 @@ def test_a_count_that_is_none_is_an_error(project, counts, error):
     assert failed(project)[0] == error
 
 
-def test_leaving_trials_early_keeps_what_was_measured(project):
+EARLY = (
+    "measuring ended after 3 of 6 trials. How many count is fixed beforehand: let it run to its end, or ask for fewer."
+)
+
+
+def test_leaving_trials_early_keeps_what_was_measured_and_says_so(project):
     project.one_test(
         "for n, trial in enumerate(energy.trials()):\n    with trial:\n        pass\n    if n == 3:\n        break"
     )
     result = project.energy("--energy-save=run.json")
     assert (len(benchmark(project)["trials"]), benchmark(project)["invalid"]) == (3, None)
     assert project.section(result)[2] == "              100 J; 3 trials"
+    assert f"              note: {EARLY}" in project.section(result)
+    assert benchmark(project)["notes"] == [EARLY]
+
+
+def test_leaving_trials_in_the_one_that_is_the_last_says_nothing(project):
+    project.one_test(
+        "for n, trial in enumerate(energy.trials(), 1):\n    with trial:\n        pass\n    if n == 7:\n        break"
+    )
+    project.energy("--energy-save=run.json")
+    assert (len(benchmark(project)["trials"]), benchmark(project)["notes"]) == (6, [])
 
 
 def test_leaving_trials_before_anything_was_measured_is_invalid(project):
@@ -248,7 +263,21 @@ def test_leaving_trials_before_anything_was_measured_is_invalid(project):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert project.section(result)[1:3] == [
         "invalid       test_bench.py::test_it",
-        "              it measured no trial.",
+        "              no trial counts: measuring ended in the warm-up, or right after it. Let it run to its end.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("warmup", "when"), [(1, "in the warm-up, or right after it"), (0, "before the first was over")]
+)
+def test_leaving_trials_in_the_warm_up_is_said_where_nothing_is_judged_too(project, warmup, when):
+    project.one_test("for trial in energy.trials():\n    break")
+    result = project.energy("--energy-mode=measure", f"--energy-warmup={warmup}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.section(result)[1:] == [
+        "test_bench.py::test_it",
+        f"    invalid: no trial counts: measuring ended {when}. Let it run to its end.",
+        "energy: FAILED, nothing valid was measured",
     ]
 
 

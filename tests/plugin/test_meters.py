@@ -76,8 +76,9 @@ def test_without_any_counter_numbers_are_estimates_that_decide_nothing_and_the_f
     result.stdout.fnmatch_lines(["energy: estimate: NO HARDWARE COUNTER can be used here, *"])
     lines = no_counter.section(result)
     assert lines[0].startswith(f"estimated by estimate ({ESTIMATE}) on ")
-    assert "(estimate)" in lines[2]
-    assert lines[3].strip() == (
+    assert lines[1] == "THESE FIGURES ARE ESTIMATES BY MODEL, NOT MEASUREMENTS."
+    assert "(estimate)" in lines[3]
+    assert lines[4].strip() == (
         "the readings are an estimate by model (estimate), not a measurement, and may not decide. "
         "Use a hardware counter (`energygate doctor` says what is missing and how to mend it), "
         "or let estimates decide: --energy-allow-estimates, allow_estimates: true."
@@ -90,7 +91,7 @@ def test_estimates_decide_where_they_are_allowed_and_stay_labelled(no_counter):
         "--energy", "--energy-sysfs=sys", "--energy-trials=1", "--energy-warmup=0", "--energy-allow-estimates"
     )
     assert result.ret == 0
-    assert "(estimate)" in no_counter.section(result)[2]
+    assert "(estimate)" in no_counter.section(result)[3]
     assert no_counter.verdict(result).startswith("energy: INCONCLUSIVE, 1 benchmark: 1 ")
 
 

@@ -123,15 +123,18 @@ def test_nothing_valid_is_not_recorded(project):
     assert project.stored() == []
 
 
-def test_too_few_valid_trials_are_no_session_so_nothing_is_stored_and_the_session_fails(project):
+TOO_FEW = (
+    "trials.count: at most 4 trials of a benchmark would be recorded, and fewer than 5 are no session. Nothing could "
+    "be compared with them. Give 5 or more: --energy-trials=5."
+)
+
+
+def test_a_recording_of_which_nothing_can_come_is_refused_before_anything_is_measured(project):
     result = project.energy("--energy-mode=record", "--energy-trials=4")
-    result.assert_outcomes(passed=2)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert project.section(result)[-3:] == [
-        f"not recorded as a session: {ENCODE}: 4 valid trials, and fewer than 5 are no session",
-        f"not recorded as a session: {DECODE}: 4 valid trials, and fewer than 5 are no session",
-        "energy: FAILED, nothing was recorded",
-    ]
+    assert project.usage_error(result) == TOO_FEW
+    project.write("energygate.yml", "version: 1\ntrials: {count: 4}\n")
+    command = ("--energy", "--energy-meters=replay:windows.jsonl", "--energy-mode=record")
+    assert project.usage_error(project.run(*command)) == TOO_FEW
     assert project.stored() == []
 
 

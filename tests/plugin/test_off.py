@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from energygate.meters.select import METER_NAMES
+
 HEAVY = ("numpy", "scipy", "msgspec", "yaml", "httpx", "pynvml", "rich", "click")
 
 
@@ -77,6 +79,7 @@ def test_without_the_option_suites_in_yaml_are_no_tests(project):
 
 def test_every_option_is_in_the_help_with_its_values(project):
     text = project.run("--help").stdout.str()
+    assert all(name in " ".join(text.split()) for name in METER_NAMES)
     options = set(re.findall(r"^ +(--energy\S*)", text, re.MULTILINE))
     assert options == {
         "--energy",

@@ -37,6 +37,34 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(pr
     assert project.usage_error(result) == reason
 
 
+UNWRITABLE = "Give another path, or make room and give this user write permission there."
+
+
+def test_a_file_that_can_no_longer_be_written_fails_the_session_and_what_was_measured_is_shown(project):
+    project.one_test("import pathlib\npathlib.Path('run.json').mkdir()\nenergy(int)")
+    result = project.energy("--energy-save=run.json", "--energy-mode=measure")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.section(result)[1:] == [
+        "test_bench.py::test_it",
+        "    100 J, 6 trials of 3.00 s, cv 0.445 %",
+        "energy: MEASURED, nothing was judged",
+        f"energy: FAILED, Cannot write {project.path}/run.json: Is a directory. {UNWRITABLE}",
+    ]
+
+
+def test_a_session_that_can_no_longer_be_recorded_is_shown_with_what_to_do(project):
+    project.one_test("import pathlib\npathlib.Path('baselines').write_text('')\nenergy(int)")
+    result = project.energy("--energy-mode=record", "--energy-save=run.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    lines = project.section(result)
+    assert lines[2:4] == ["    100 J, 6 trials of 3.00 s, cv 0.445 %", "energy: MEASURED, nothing was judged"]
+    assert lines[4].startswith(f"energy: FAILED, Cannot write {project.path}/baselines/")
+    assert lines[4].endswith(
+        f": Not a directory. {UNWRITABLE} Nothing was recorded, and nothing is lost: `energygate baseline record "
+        f"{project.path}/run.json` records what was saved."
+    )
+
+
 def test_the_path_is_relative_to_where_pytest_was_started(project, monkeypatch):
     project.write("sub/test_sub.py", "def test_it(energy):\n    energy(int)\n")
     project.session_of("sub/test_sub.py::test_it")

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from energygate.baseline.schema import decode_run, encode_run
 from energygate.baseline.store import FolderStore
 from energygate.errors import BaselineError
-from energygate.model import Acceptance, Benchmark, Idle, Location, MeterInfo, Run, Source, Trial, Work
+from energygate.model import MOST_J, Acceptance, Benchmark, Idle, Location, MeterInfo, Run, Source, Trial, Work
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-NUMBER = st.floats(0, allow_infinity=False)
+JOULES = st.floats(0, MOST_J)
+SECONDS = st.floats(0, 1e9)
+WATTS = st.floats(0, allow_infinity=False)
 COUNT = st.integers(0, 2**53)
 TIME = st.datetimes(timezones=st.just(dt.UTC))
 COMMIT = st.text("0123456789abcdef", min_size=40, max_size=40)
@@ -26,9 +28,9 @@ JSON = st.recursive(
 TRIALS = st.builds(
     Trial,
     index=COUNT,
-    started_s=NUMBER,
-    duration_s=NUMBER,
-    energy_j=st.dictionaries(TEXT, NUMBER, max_size=3),
+    started_s=SECONDS,
+    duration_s=SECONDS,
+    energy_j=st.dictionaries(TEXT, JOULES, max_size=3),
     work=st.builds(Work, requests=st.none() | COUNT, output_tokens=st.none() | COUNT),
     iterations=st.integers(1, 10**6),
     block=st.none() | COUNT,
@@ -50,11 +52,11 @@ METERS = st.builds(
     name=TEXT,
     kind=st.sampled_from(["counter", "integrated", "scraped", "estimate", "replay"]),
     domains=st.lists(TEXT, max_size=2).map(tuple),
-    update_interval_s=NUMBER,
-    resolution_j=NUMBER,
+    update_interval_s=SECONDS,
+    resolution_j=JOULES,
     detail=TEXT,
 )
-POWER_W = st.dictionaries(TEXT, NUMBER, max_size=2)
+POWER_W = st.dictionaries(TEXT, WATTS, max_size=2)
 RUNS = st.builds(
     Run,
     run_id=st.from_regex(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}", fullmatch=True, alphabet=st.characters(codec="ascii")),

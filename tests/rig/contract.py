@@ -4,6 +4,7 @@ import json
 import math
 from typing import get_args
 
+from energygate.errors import MeasurementInvalid
 from energygate.meters.base import Window
 from energygate.model import MeterKind
 
@@ -18,6 +19,14 @@ def check_window(meter):
     energy_j = meter.end(meter.begin(WINDOW)).energy_j
     assert sorted(energy_j) == sorted(names(meter))
     assert all(isinstance(used_j, float) and math.isfinite(used_j) and used_j >= 0 for used_j in energy_j.values())
+
+
+def refusal(meter, start):
+    """Why a window is invalid. Nothing of the exception is kept: its traceback would hold what the meter lets go."""
+    try:
+        return f"it has {meter.end(start)}"
+    except MeasurementInvalid as error:
+        return str(error)
 
 
 def a_window_has_the_energy_of_every_domain(meter):
@@ -69,6 +78,16 @@ def it_can_be_opened_again(meter):
     check_window(meter)
 
 
+def a_window_closed_or_opened_anew_inside_is_invalid(meter):
+    for interrupted in ([meter.close], [meter.close, meter.open], [meter.open]):
+        meter.open()
+        start = meter.begin(WINDOW)
+        for step in interrupted:
+            step()
+        assert refusal(meter, start) == "unwatched: The meter was closed or opened anew inside the window."
+    check_window(meter)
+
+
 def it_says_what_it_is(meter):
     assert meter.name
     assert meter.kind in get_args(MeterKind)
@@ -85,6 +104,7 @@ CHECKS = {
         opening_twice_is_opening_once,
         closing_is_safe_at_any_time,
         it_can_be_opened_again,
+        a_window_closed_or_opened_anew_inside_is_invalid,
         it_says_what_it_is,
     )
 }

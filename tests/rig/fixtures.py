@@ -43,6 +43,7 @@ def make_host(folder, *, vendor="GenuineIntel", flags="fpu msr", marks=(), sysfs
         sysfs=sysfs or folder / "own-sysfs",
         mountinfo=folder / "mountinfo",
         msr=folder / "msr",
+        devices=folder / "dev",
         container_marks=marks,
         user="runner",
     )

@@ -83,11 +83,16 @@ class Ledger:
 
     @property
     def must_fail(self) -> bool:
-        return any(step.must_fail for step in self.steps)
+        return self._ends_still or any(step.must_fail for step in self.steps)
 
     @property
     def may_fail(self) -> bool:
-        return any(step.may_fail for step in self.steps)
+        return self._ends_still or any(step.may_fail for step in self.steps)
+
+    @property
+    def _ends_still(self) -> bool:
+        """Whether the counter stands when a window ends that is long enough to tell."""
+        return self.zone.frozen_count is not None and self._seen[-1].at_s - self._seen[0].at_s > STILL_S
 
     @property
     def true_j(self) -> float:

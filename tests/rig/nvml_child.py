@@ -21,16 +21,19 @@ from energygate.meters.base import Window
 from energygate.meters.host import Host
 from energygate.meters.nvidia.integrated import NvmlPower
 from energygate.meters.nvidia.nvml import Nvml
+from energygate.meters.nvidia.processes import Kinship
 from energygate.meters.options import NvmlOptions
 from energygate.meters.probing import probe
 from energygate.meters.select import MeterOptions, open_meters
 
 SYSFS = Path(sys.argv[1])
-HOST = Host(cpuinfo=Path(sys.argv[2]), sysfs=Path(sys.argv[2]).parent, container_marks=())
+HOST = Host(cpuinfo=Path(sys.argv[2]), sysfs=Path(sys.argv[2]).parent, devices=SYSFS / "dev", container_marks=())
 METERS = {"nvml": Nvml, "nvml-power": NvmlPower}
 
-meter = Nvml()
-options = MeterOptions(sysfs=SYSFS, host=HOST, environ={})
+# Whatever runs the tests, also a container: its pid namespace is as the machine's first.
+kinship = Kinship(first_namespace=str(Path("/proc/self/ns/pid").readlink()))
+meter = Nvml(kinship=kinship)
+options = MeterOptions(sysfs=SYSFS, host=HOST, environ={}, kinship=kinship)
 window = Window()
 starts = []
 children = []
@@ -44,8 +47,15 @@ def choose(kind, given="{}", **environ):
     """`choose nvml {"gpus":"all"} {"CUDA_VISIBLE_DEVICES":"0"}`: another meter for the commands that follow."""
     global meter, options  # noqa: PLW0603  a program with one meter
     nvml = msgspec.json.decode(given, type=NvmlOptions)
-    options = MeterOptions(sysfs=SYSFS, host=HOST, nvml=nvml, environ=environ)
-    meter = METERS[kind](nvml, environ=environ)
+    options = MeterOptions(sysfs=SYSFS, host=HOST, nvml=nvml, environ=environ, kinship=kinship)
+    meter = METERS[kind](nvml, environ=environ, kinship=kinship)
+
+
+def contained(kind="nvml"):
+    """From now on this process is in another pid namespace than the machine's first."""
+    global kinship  # noqa: PLW0603  a program in one namespace
+    kinship = Kinship(first_namespace="pid:[0]")
+    choose(kind)
 
 
 def measured():
@@ -103,7 +113,7 @@ def auto():
 
 
 def check(name, kind="nvml"):
-    CHECKS[name](METERS[kind]())
+    CHECKS[name](METERS[kind](NvmlOptions(integrate_power=kind == "nvml-power"), kinship=kinship))
     return "kept"
 
 
@@ -132,6 +142,7 @@ COMMANDS = {
     "shortest": lambda: [domain.shortest_window_s for domain in meter.domains],
     "begin": lambda: starts.append(meter.begin(window)),
     "end": lambda: dict(meter.end(starts.pop()).energy_j),
+    "begun_here": lambda: meter.end(meter.begin(window)),
     "measured": measured,
     "spend": spend,
     "work_for": work_for,
@@ -145,9 +156,10 @@ COMMANDS = {
     "auto": auto,
     "check": check,
     "fork": in_a_fork,
-    "probe": lambda: [
-        [p.name, p.usable, dict(p.power_w), p.refusal.what if p.refusal else ""]
-        for p in probe(("rapl", "nvml"), options, seconds=0.2)
+    "contained": contained,
+    "probe": lambda *names: [
+        [p.name, p.usable, dict(p.power_w), p.refusal.what if p.refusal else p.absent]
+        for p in probe(names, options, seconds=0.2)
     ],
 }
 

@@ -9,7 +9,8 @@ from energygate.config import read_config
 from energygate.config_keys import ConfigFile
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.measure.lock import machine_lock
-from energygate.measure.machine import Roots, describe_machine
+from energygate.measure.machine import Roots, describe_hardware
+from energygate.meters.estimate import Estimate
 from energygate.meters.options import Calibration, EstimateOptions
 
 FILE = Path("energygate.yml")
@@ -27,7 +28,7 @@ estimate:
 COMMENTED = """\
 # ours
 version: 1
-estimate:
+estimate:  # of last year
   # a guess
   watts_per_core: 3.0  # or 4
   base_w: 2
@@ -49,12 +50,12 @@ gate: {budget: 3%}
         ),
         pytest.param(
             COMMENTED,
-            f"# ours\nversion: 1\n# a guess\n{BLOCK}\n# the gate\ngate: {{budget: 3%}}\n",
+            f"# ours\nversion: 1\n# of last year\n# a guess\n# or 4\n{BLOCK}\n# the gate\ngate: {{budget: 3%}}\n",
             id="comments",
         ),
         pytest.param(
-            "version: 1\r\nestimate:\r\n  base_w: 2\r\nsysfs: /sys\r\n",
-            f"version: 1\n{BLOCK}sysfs: /sys\n".replace("\n", "\r\n"),
+            "version: 1\r\nestimate:\r\n  # a guess\r\n  base_w: 2  # and this\r\nsysfs: /sys\r\n",
+            f"version: 1\n# a guess\n{BLOCK.rstrip()}  # and this\nsysfs: /sys\n".replace("\n", "\r\n"),
             id="Windows",
         ),
         pytest.param(f"version: 1\n{BLOCK}# end\n", f"version: 1\n{BLOCK}# end\n", id="again"),
@@ -100,7 +101,12 @@ def workshop(tmp_path, host):
 def calibrate(workshop, file):
     heard = []
     estimate = calibrate_estimate(
-        workshop.calibrator, sysfs=workshop.tree.root, file=file, today=TODAY, tell=heard.append
+        workshop.calibrator,
+        sysfs=workshop.tree.root,
+        file=file,
+        today=TODAY,
+        ready=lambda: heard.append("ready"),
+        tell=lambda level: heard.append(level.wanted),
     )
     return estimate, heard
 
@@ -110,12 +116,29 @@ def test_what_was_found_is_written_to_a_new_file_and_read_from_it(workshop, tmp_
     assert read_config(tmp_path / "energygate.yml") == ConfigFile(version=1, estimate=estimate)
     assert (estimate.watts_per_core, estimate.base_w) == (9.0, 20.0)
     assert estimate.calibrated == Calibration(
-        fingerprint=describe_machine(Roots(sysfs=workshop.tree.root), meters={}).fingerprint,
+        fingerprint=describe_hardware(Roots(sysfs=workshop.tree.root)).fingerprint,
         r2=1.0,
         error=0.0,
         date="2026-11-25",
     )
-    assert [level.wanted for level in heard] == [0, 1, 2, 0, 1, 2]
+    assert heard == ["ready", 0, 1, 2, 0, 1, 2]
+
+
+def test_it_holds_in_jobs_that_see_no_counter_and_not_where_the_clock_is_set_otherwise(workshop, tmp_path):
+    governor = workshop.tree.root / "devices/system/cpu/cpufreq/policy0/scaling_governor"
+    governor.parent.mkdir(parents=True)
+    governor.write_text("performance\n")
+    estimate, _ = calibrate(workshop, tmp_path / "energygate.yml")
+
+    def said():
+        machine = describe_hardware(Roots(sysfs=workshop.tree.root)).fingerprint
+        return Estimate(estimate, machine=machine).domains[0].detail
+
+    for folder in ("devices/virtual/powercap", "class/powercap"):
+        (workshop.tree.root / folder).rename(tmp_path / folder.replace("/", "-"))
+    assert said() == "9.00 W per busy core, 20.0 W base; calibrated 2026-11-25 against rapl: error 0 %, R2 1"
+    governor.write_text("powersave\n")
+    assert "calibrated on another machine or set-up" in said()
 
 
 def test_a_file_that_cannot_be_edited_costs_no_minute(workshop, tmp_path):

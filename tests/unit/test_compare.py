@@ -428,6 +428,33 @@ def test_where_some_stored_benchmarks_were_noisy_quiet_is_among_what_is_missing(
     )
 
 
+def test_stored_runs_that_are_not_among_the_sessions_are_named_with_the_reason():
+    runs = (
+        a_run(steady(100), day=7),
+        a_run(steady(100, noisy="others were busy."), day=6),
+        a_run(a_benchmark(name="other"), day=5),
+        a_run(steady(100), day=4, dirty=True),
+        a_run(steady(100, workload="b" * 64), day=3),
+        a_run(steady(100, invalid="no server."), day=2),
+        a_run(a_benchmark(trials=some_trials([100.0] * 4)), day=1),
+    )
+    named = [
+        "20261106T031500Z-0000000006 (noisy)",
+        "20261104T031500Z-0000000004 (uncommitted changes)",
+        "20261103T031500Z-0000000003 (other work)",
+        "20261102T031500Z-0000000002 (invalid)",
+        "20261101T031500Z-0000000001 (fewer than 5 valid trials)",
+    ]
+    assert compared(steady(100), stored(*runs[:5])).left_out == ", ".join(named[:3])
+    assert compared(steady(100), stored(*runs)).left_out == f"{', '.join(named[:3])} and 2 more"
+    assert compared(steady(100), stored(runs[0], *runs[5:])).left_out == ", ".join(named[3:])
+
+
+def test_no_stored_run_is_left_out_where_as_many_count_as_may():
+    runs = (a_run(steady(100), day=2, dirty=True), a_run(steady(100)))
+    assert compared(steady(100), stored(*runs), window=Window(sessions=1)).left_out == ""
+
+
 def test_a_noisy_head_is_compared_all_the_same():
     found = compared(steady(100, noisy=NOISE), a_baseline(steady(100)))
     assert (found.obstacle, found.benchmark.noisy, found.trials.head) == (None, NOISE, 5)

@@ -356,9 +356,11 @@ def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("trials", "0", "expected a whole number from 1."),
-        ("trials", "1.5", "expected a whole number from 1."),
-        ("warmup", "-1", "expected a whole number from 0."),
+        ("trials", "0", "expected a whole number from 1 to 1000000."),
+        ("trials", "1.5", "expected a whole number from 1 to 1000000."),
+        ("trials", "1000001", "expected a whole number from 1 to 1000000."),
+        ("trials", 5000 * "9", "expected a whole number from 1 to 1000000."),
+        ("warmup", "-1", "expected a whole number from 0 to 1000000."),
         ("min-time", "0", "expected seconds above 0."),
         ("min-time", "inf", "expected seconds above 0."),
         ("min-time", "soon", "expected seconds above 0."),

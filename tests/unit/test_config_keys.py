@@ -2,12 +2,14 @@ import json
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 from fakes import a_benchmark, a_report, a_row, a_run, some_trials
 
 from energygate.baseline.schema import encode_run
-from energygate.config_keys import ConfigFile
+from energygate.config import parse_config
+from energygate.config_keys import ConfigFile, MarkerKeys
 from energygate.conversion import convert, schema
 from energygate.errors import ConfigError
 from energygate.model import GateReport, Outcome, Run
@@ -73,6 +75,62 @@ def test_the_schema_says_how_a_percentage_is_written():
         "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$",
         "description": "a percentage, written 5%",
     }
+
+
+def numbers(kind, path="", above=()):
+    """Each number that a file of this kind may hold: its path, and its type with both bounds."""
+    kind = kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+    match kind:
+        case msgspec.inspect.FloatType() | msgspec.inspect.IntType():
+            yield path, kind
+        case msgspec.inspect.StructType() if kind.cls not in above:
+            for field in kind.fields:
+                yield from numbers(field.type, f"{path}.{field.encode_name}", (*above, kind.cls))
+        case msgspec.inspect.UnionType():
+            for each in kind.types:
+                yield from numbers(each, path, above)
+        case msgspec.inspect.VarTupleType():
+            yield from numbers(kind.item_type, f"{path}[]", above)
+        case msgspec.inspect.DictType():
+            yield from numbers(kind.value_type, f"{path}.*", above)
+
+
+@pytest.mark.parametrize("kind", [ConfigFile, SuiteFile, MarkerKeys])
+def test_every_number_of_a_file_has_both_bounds_because_infinity_is_one_in_yaml(kind):
+    found = dict(numbers(msgspec.inspect.type_info(kind)))
+    assert found
+    assert [path for path, number in found.items() if number.ge is None and number.gt is None] == []
+    assert [path for path, number in found.items() if number.le is None and number.lt is None] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("noise: {foreign: 101%}", "noise: `foreign` must be at most 100%, got 101 %."),
+        ("gate: {work_tolerance: 101%}", "gate: `work_tolerance` must be at most 100%, got 101 %."),
+        ("gate: {screen: {effect: 101%}}", "gate.screen: `effect` must be at most 100%, got 101 %."),
+        (f"trials: {{count: 1{40 * '0'}}}", "trials.count: Expected `int` <= 1000000."),
+        ("estimate: {watts_per_core: .inf}", "estimate.watts_per_core: Expected `float` <= 1000000.0."),
+        ("estimate: {base_w: 1.0e+40}", "estimate.base_w: Expected `float` <= 1000000.0."),
+        ("estimate: {base_w: .nan}", "estimate.base_w: Expected `float` >= 0.0."),
+        (
+            "prometheus: {url: 'http://h', preset: custom, domains: {a: {select: x, unit: J, range_j: .inf}}}",
+            "prometheus.domains.a.range_j: Expected `float` <= 1000000000000.0.",
+        ),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_by_its_path(text, said):
+    with pytest.raises(ConfigError) as wrong:
+        parse_config(f"version: 1\n{text}\n", Path("f"))
+    assert str(wrong.value) == f"f:2: {said}"
+
+
+@pytest.mark.parametrize("value", [5000 * "9", "2026-13-01", "!!int x", "!!timestamp x", "0b_", "!!bool x"])
+def test_a_value_that_only_looks_like_what_it_is_said_to_be_is_refused_with_the_way_out(value):
+    with pytest.raises(ConfigError) as wrong:
+        parse_config(f"version: 1\nsysfs: {value}\n", Path("f"))
+    assert str(wrong.value).startswith("f: a value looks like a date, a number or what its tag says, and is none: ")
+    assert wrong.value.fix == "Write quotes around a text that only looks like one."
 
 
 @pytest.mark.parametrize("good", ["a", "b::test_x[a.b]", "c[0]", "\N{SNOWMAN}"])

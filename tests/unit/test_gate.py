@@ -689,9 +689,18 @@ def test_what_was_not_proven_anyway_keeps_its_reason_and_is_noted_to_be_noisy(k,
         (noisy(STEADY, workload="b" * 64), [steady(100)], Outcome.INCOMPARABLE),
     ],
 )
-def test_where_there_is_nothing_to_judge_noise_changes_nothing(head, sessions, outcome):
+def test_where_there_is_nothing_to_judge_the_numbers_are_noted_to_be_noisy_all_the_same(head, sessions, outcome):
     row = one_row(head, sessions=sessions)
-    assert (row.outcome, NOISE in (row.reason, *row.notes)) == (outcome, False)
+    assert (row.outcome, row.notes) == (outcome, (NOISE,))
+    assert row.reason != NOISE
+
+
+def test_too_few_sessions_are_explained_by_what_was_left_out_of_them():
+    sessions = [noisy(SESSIONS_J[0]), *sessions_of(NAME, k=2)]
+    assert one_row(measured(HEAD_J), sessions=sessions).reason == (
+        "+4.4 %: 2 stored sessions cannot prove an increase, 3 may; left out: 20261103T031500Z-0000000003 (noisy). "
+        "Record more sessions."
+    )
 
 
 def test_noise_can_neither_break_nor_keep_a_limit():
@@ -708,7 +717,7 @@ def test_a_limit_that_was_not_established_anyway_is_noted_to_be_noisy():
 
 def test_an_estimate_that_may_not_decide_is_named_before_the_noise():
     rows = decided(noisy(STEADY), sessions=sessions_of(NAME), policy=limited(100), estimated=DOUBT)
-    assert {(row.outcome, row.reason) for row in rows} == {(Outcome.INVALID, DOUBT)}
+    assert {(row.outcome, row.reason, row.notes) for row in rows} == {(Outcome.INVALID, DOUBT, (NOISE,))}
 
 
 def test_noisy_benchmarks_do_not_help_to_convict_a_quiet_one():
@@ -718,3 +727,31 @@ def test_noisy_benchmarks_do_not_help_to_convict_a_quiet_one():
     beside = decided(*heads, *(noisy([150.0] * 5, name=name) for name in names[2:]), sessions=sessions_of(*names))
     p_adjusted = [{row.benchmark: row.p_adjusted for row in rows}["quiet"] for rows in (alone, beside)]
     assert p_adjusted[0] == p_adjusted[1]
+
+
+def test_noisy_benchmarks_do_not_break_a_shift_that_all_quiet_ones_have():
+    names = [f"b{i}" for i in range(8)]
+    heads = [
+        *(steady(108, name=name) for name in names[:6]),
+        *(noisy([90.0] * 5, name=name) for name in names[6:]),
+    ]
+    rows = decided(*heads, sessions=sessions_of(*names))
+    assert {row.outcome for row in rows} == {Outcome.INCONCLUSIVE}
+    shifted = "this session differs by +7.6 % throughout: the machine, or something that all benchmarks share."
+    assert {row.reason for row in rows if row.benchmark in names[:6]} == {
+        f"+7.6 %; {shifted} Not judged: measure again, base and head."
+    }
+
+
+def test_noisy_benchmarks_that_moved_alike_do_not_excuse_a_quiet_regression():
+    names = ["quiet", "still", *(f"n{i}" for i in range(6))]
+    heads = [
+        steady(115, name="quiet"),
+        steady(100, name="still"),
+        *(noisy([108.0] * 5, name=name) for name in names[2:]),
+    ]
+    rows = decided(*heads, sessions=sessions_of(*names))
+    assert [(row.benchmark, row.outcome) for row in rows if row.benchmark in {"quiet", "still"}] == [
+        ("quiet", Outcome.REGRESSED),
+        ("still", Outcome.PASS),
+    ]

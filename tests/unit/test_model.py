@@ -1,7 +1,7 @@
 import pytest
 from fakes import NAME, a_benchmark, a_meter, a_row, a_run, a_trial, some_trials
 
-from energygate.model import Metric, Outcome, count_outcomes, reasons_by_code
+from energygate.model import Idle, Metric, Outcome, count_outcomes, reasons_by_code
 
 
 def test_the_energy_of_a_trial_is_the_sum_of_its_domains():
@@ -88,3 +88,15 @@ def test_reasons_are_grouped_by_code_with_the_first_sentence_of_each():
 def test_a_run_holds_each_benchmark_once():
     with pytest.raises(ValueError, match=r"^two benchmarks are called 'a'$"):
         a_run(a_benchmark(name="a"), a_benchmark(name="b"), a_benchmark(name="a"))
+
+
+@pytest.mark.parametrize(
+    ("before_w", "after_w", "drift_w"),
+    [
+        ({"package-0": 12.0}, {"package-0": 11.0}, 1.0),
+        ({"package-0": 20.0, "dram-0": 30.0}, {"package-0": 30.0, "dram-0": 20.0}, 20.0),
+        ({"package-0": 20.0, "dram-0": 30.0}, {"package-0": 20.0}, 30.0),
+    ],
+)
+def test_idle_power_moves_domain_by_domain(before_w, after_w, drift_w):
+    assert Idle(before_w=before_w, after_w=after_w).drift_w == drift_w

@@ -77,7 +77,16 @@ def test_without_idle_power_or_without_trials_there_is_nothing_to_say():
         (
             some_trials((100.0,), duration_s=4.0),
             idle(10.0, 11.2),
-            "idle power moved from 10.0 W to 11.2 W, 11.3 % of it (at most 10 %)",
+            "idle power moved by 1.20 W (from 10.0 W to 11.2 W in all), 11.3 % of it (at most 10 %)",
+        ),
+        (
+            some_trials(({"package-0": 300.0, "dram-0": 100.0},), duration_s=4.0),
+            Idle(
+                before_w={"package-0": 20.0, "dram-0": 30.0},
+                after_w={"package-0": 30.0, "dram-0": 20.0},
+                duration_s=9.0,
+            ),
+            "idle power moved by 20.0 W (from 50.0 W to 50.0 W in all), 40 % of it (at most 10 %)",
         ),
         (
             some_trials((100.0,), duration_s=4.0),
@@ -90,7 +99,14 @@ def test_without_idle_power_or_without_trials_there_is_nothing_to_say():
             "idle power is known of package-0, and the trials' of dram-0, package-0",
         ),
     ],
-    ids=["not positive", "too little left", "drift", "unknown length", "other domains"],
+    ids=[
+        "not positive",
+        "too little left",
+        "drift",
+        "drift of domains against each other",
+        "unknown length",
+        "other domains",
+    ],
 )
 def test_net_values_are_refused_in_words_with_figures(trials, measured, refused):
     assert of(trials, measured) == NetValues(refused=refused)
@@ -111,8 +127,8 @@ def test_net_values_are_shown_up_to_the_limits(trials, measured):
 def test_a_run_whose_idle_power_moved_much_says_so():
     assert idle_warning(idle(10.0, 10.5)) is None
     assert idle_warning(idle(10.0, 12.0)) == (
-        "idle power moved from 10.0 W to 12.0 W, 18.2 % of it while this session ran: something else ran there, or "
-        "the machine was not in a steady state"
+        "idle power moved by 2.00 W (from 10.0 W to 12.0 W in all), 18.2 % of it while this session ran: something "
+        "else ran there, or the machine was not in a steady state"
     )
 
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -14,12 +15,13 @@ from fakes import (
     some_trials,
 )
 
+from energygate.baseline.store import read_run
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source
 from energygate.pipeline import Surroundings, judge, open_job, refuse_to_record, split_by_machine, unfit_as_sessions
 from energygate.policy import Policy, Rules
-from energygate.settings import ReportTarget, Settings
+from energygate.settings import Mode, ReportTarget, Settings
 from energygate.workloads.suites import TrialOverrides
 
 GUESS = (a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),)
@@ -125,6 +127,18 @@ def test_the_policy_sets_window_prior_and_share_of_invalid_trials():
     assert judge(head, baseline, Policy(max_invalid=0.4)).comparisons[0].outcome is Outcome.INVALID
 
 
+def test_a_report_names_the_stored_runs_that_count_as_a_session_of_some_benchmark():
+    other = a_benchmark(name="other")
+    loud = times(1, noisy="3 of 3 trials are noisy.")
+    of_no_work = times(1, workload="b" * 64)
+    stored = [(times(1), other), (times(1), other), (loud, other), (loud,), (of_no_work,), (times(1),)]
+    report = judge(a_run(times(1), other, day=9), a_baseline(*stored), Policy(window=3))
+    assert [run_id[-1] for run_id in report.baseline.runs] == ["6", "5", "4", "1"]
+    assert len(report.baseline.commits) == 4
+    alone = judge(a_run(times(1), day=9), a_baseline(loud, of_no_work), Policy())
+    assert (alone.baseline.runs, alone.comparisons[0].outcome) == ((), Outcome.NO_BASELINE)
+
+
 def test_a_limit_of_the_policy_is_checked():
     policy = Policy(rules={NAME: Rules(limits={Metric.ENERGY_J: 50.0})})
     report = judge(a_run(times(1), day=9), a_baseline(*[times(1)] * 4), policy)
@@ -215,30 +229,74 @@ def test_the_same_evidence_always_gives_the_same_report():
     assert judge(elsewhere, baseline, Policy()).comparisons == judge(head, baseline, Policy()).comparisons
 
 
-def test_a_file_that_cannot_be_written_costs_the_file_and_not_the_verdict(tmp_path):
-    (tmp_path / "windows.jsonl").write_text('{"energy_j": {"package-0": 1}, "duration_s": 1}\n')
-    save, target = tmp_path / "saved" / "run.json", tmp_path / "reports" / "report.json"
-    settings = Settings(
+UNWRITABLE = "Give another path, or make room and give this user write permission there."
+
+
+@pytest.fixture
+def replayed(tmp_path):
+    """Settings of a job that plays five windows of 1 J."""
+    (tmp_path / "windows.jsonl").write_text(5 * '{"energy_j": {"package-0": 1}, "duration_s": 1}\n')
+    return Settings(
         folder=tmp_path,
         meters=(f"replay:{tmp_path / 'windows.jsonl'}",),
         baselines=str(tmp_path / "baselines"),
-        forced=TrialOverrides(count=1, warmup=0),
-        save=save,
-        reports=(ReportTarget(format="json", path=target),),
+        forced=TrialOverrides(count=5, warmup=0),
+        save=tmp_path / "saved" / "run.json",
     )
-    with open_job(settings, Surroundings()) as job:
-        energy = job.energy("bench.py::test_it", MarkerKeys(), location=None)
-        energy(int)
-        energy.finish()
+
+
+def measure_one(job):
+    energy = job.energy("bench.py::test_it", MarkerKeys(), location=None)
+    energy(int)
+    energy.finish()
+
+
+def test_a_file_that_cannot_be_written_costs_that_file_and_neither_the_verdict_nor_another_file(replayed, tmp_path):
+    save, target, markdown = replayed.save, tmp_path / "reports" / "report.json", tmp_path / "report.md"
+    reports = (ReportTarget(format="json", path=target), ReportTarget(format="markdown", path=markdown))
+    with open_job(replace(replayed, reports=reports), Surroundings()) as job:
+        measure_one(job)
         save.mkdir(parents=True)  # meanwhile somebody made folders of both
         target.mkdir(parents=True)
         finished = job.finish(in_scope=lambda _: True)
     assert finished.report is not None
     assert [row.outcome for row in finished.report.comparisons] == [Outcome.NO_BASELINE]
-    fix = "Give another path, or make room and give this user write permission there."
     assert finished.unwritten == (
-        f"Cannot write {save}: Is a directory. {fix}",
-        f"Cannot write {target}: Is a directory. {fix}",
+        f"Cannot write {save}: Is a directory. {UNWRITABLE}",
+        f"Cannot write {target}: Is a directory. {UNWRITABLE}",
     )
     assert finished.exit_code == 2
     assert list(save.parent.iterdir()) == [save]
+    assert "bench.py::test_it" in markdown.read_text()
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_session_that_cannot_be_recorded_is_given_all_the_same_with_what_to_do(replayed, tmp_path, is_saved):
+    settings = replace(replayed, mode=Mode.RECORD, save=replayed.save if is_saved else None)
+    with open_job(settings, Surroundings()) as job:
+        measure_one(job)
+        (tmp_path / "baselines").write_text("meanwhile somebody made a file of the folder")
+        finished = job.finish(in_scope=lambda _: True)
+    assert [len(benchmark.valid) for benchmark in finished.run.benchmarks] == [5]
+    assert (finished.stored, finished.unfit, finished.exit_code) == (None, (), 2)
+    (sentence,) = finished.unwritten
+    assert sentence.startswith(f"Cannot write {tmp_path}/baselines/{finished.run.machine.fingerprint}/")
+    assert sentence.endswith(
+        f": Not a directory. {UNWRITABLE} Nothing was recorded, and nothing is lost: `energygate baseline record "
+        f"{replayed.save}` records what was saved."
+        if is_saved
+        else f": Not a directory. {UNWRITABLE} Nothing was recorded, and of this session only what is printed is left: "
+        "measure again. --energy-save=FILE would keep it, and `energygate baseline record FILE` record it."
+    )
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), ConfigError("this cannot be measured.")], ids=repr)
+def test_whatever_stops_a_job_costs_what_is_still_to_do_and_not_the_run(replayed, stop):
+    def stopped():
+        with open_job(replayed, Surroundings()) as job:
+            measure_one(job)
+            raise stop
+
+    with pytest.raises(type(stop)):
+        stopped()
+    assert [len(benchmark.valid) for benchmark in read_run(replayed.save).benchmarks] == [5]

@@ -1,6 +1,5 @@
 """NVML's library through its Python bindings: the only importer of pynvml."""
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,12 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from energygate.errors import MeterUnavailable
+from energygate.meters.opening import Opening
 
 UNKNOWN: Final = "Without NVML the energy of GPUs is unknown."
 NO_GPU_FIX: Final = "Use a machine with an NVIDIA GPU, or leave GPUs out with --energy-meters=rapl."
 _MARK: Final = "_nvmlGetFunctionPointer"  # what NVIDIA's own bindings have, and what others under their name have not
 _RIGHT_BINDINGS: Final = "`pip uninstall pynvml && pip install --force-reinstall nvidia-ml-py`"
 _NOT_NVIDIAS: Final = f"The module pynvml is not NVIDIA's own, so GPUs cannot be read right: {_RIGHT_BINDINGS}."
+
+
+class NoDriver(MeterUnavailable):
+    """No driver is installed, or none is loaded: as it is where there is no GPU."""
 
 
 def bindings_fault(path: Sequence[str] | None = None) -> str | None:
@@ -53,11 +57,11 @@ def nvml_session() -> Iterator[Any]:
     """
     nvml = _bindings()
     _initialise(nvml)
-    opened_by = os.getpid()
+    opening = Opening()
     try:
         yield nvml
     finally:
-        if os.getpid() == opened_by:  # a forked child shares the descriptors: it must not end its parent's session
+        if opening.is_ours:  # a forked child shares the descriptors: it must not end its parent's session
             with suppress(nvml.NVMLError):  # nothing more is read
                 nvml.nvmlShutdown()
 
@@ -83,14 +87,14 @@ def _initialise(nvml: Any) -> None:
     try:
         nvml.nvmlInit()
     except nvml.NVMLError_LibraryNotFound as error:
-        raise MeterUnavailable(
+        raise NoDriver(
             "The library libnvidia-ml.so.1 is not here: no NVIDIA driver is installed, or the container was started "
             "without it.",
             why=UNKNOWN,
             fix=f"Install the driver (Docker: `--gpus all`). {NO_GPU_FIX}",
         ) from error
     except nvml.NVMLError_DriverNotLoaded as error:
-        raise MeterUnavailable(
+        raise NoDriver(
             "The NVIDIA driver is installed and not loaded.",
             why=UNKNOWN,
             fix="Load it: `sudo modprobe nvidia`, and see `nvidia-smi`.",

@@ -4,9 +4,8 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-_FIRST_NAMESPACE: Final = "pid:[4026531836]"  # PROC_PID_INIT_INO of linux/proc_ns.h
+from energygate.meters.process_stat import PROC, process_stat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +35,26 @@ class Kinship:
         Where procfs is mounted.
     own_pid : int
         Whose tree is ours.
+    first_namespace : str
+        The pid namespace whose numbers NVML gives: the machine's first.
     """
 
-    proc: Path = Path("/proc")
+    proc: Path = PROC
     own_pid: int = field(default_factory=os.getpid)
+    first_namespace: str = "pid:[4026531836]"  # PROC_PID_INIT_INO of linux/proc_ns.h
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether NVML's numbers are ours: in another pid namespace a process of others may be unseen, or look ours."""
+        try:
+            return str((self.proc / "self/ns/pid").readlink()) == self.first_namespace
+        except OSError:  # no procfs: nothing is known
+            return False
 
     def foreign(
         self, pids: Iterable[int], *, ours: Collection[int] = (), before: Collection[int] | None = None
-    ) -> frozenset[int]:
-        """Those that belong to others.
+    ) -> frozenset[int] | None:
+        """Those that belong to others; None where none is known to, and that is not certain.
 
         Parameters
         ----------
@@ -55,11 +65,12 @@ class Kinship:
             have outside of it: one that is not known here and came later is taken for the workload's.
         """
         roots = {self.own_pid, *ours}
-        return frozenset(
-            pid
-            for pid in pids
-            if not self._descends(pid, roots) and not (before is not None and pid not in before and self._hidden(pid))
-        )
+        found = frozenset(pid for pid in pids if not self._descends(pid, roots))
+        if self.is_certain:
+            return found
+        if before is not None:
+            found = frozenset(pid for pid in found if pid in before or (self.proc / str(pid)).exists())
+        return found or None
 
     def _descends(self, pid: int, roots: Collection[int]) -> bool:
         """Whether it, an ancestor, or the leader of its session is one of `roots`; a daemon keeps only its session."""
@@ -71,28 +82,16 @@ class Kinship:
             if pid in roots:
                 return True
             seen.add(pid)
-            pid, _ = self._stat(pid)
+            pid, _ = self._relatives(pid)
         return False
 
     def _session(self, pid: int) -> int:
-        return self._stat(pid)[1]
+        return self._relatives(pid)[1]
 
-    def _hidden(self, pid: int) -> bool:
-        """Whether its number may be that of another namespace."""
-        return not (self.proc / str(pid)).exists() and not self._is_first_namespace
-
-    @property
-    def _is_first_namespace(self) -> bool:
-        try:
-            return str((self.proc / "self/ns/pid").readlink()) == _FIRST_NAMESPACE
-        except OSError:  # no procfs: nothing is known
-            return False
-
-    def _stat(self, pid: int) -> tuple[int, int]:
+    def _relatives(self, pid: int) -> tuple[int, int]:
         """Parent and session; 0 where it has ended or is hidden."""
         try:
-            text = (self.proc / f"{pid}/stat").read_text(errors="replace")
+            stat = process_stat(pid, self.proc)
         except OSError:
             return 0, 0
-        fields = text.rpartition(")")[2].split()  # proc_pid_stat(5), from the third field on; a name may hold anything
-        return int(fields[1]), int(fields[3])
+        return (0, 0) if stat is None else (stat.parent, stat.session)

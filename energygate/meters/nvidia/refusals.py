@@ -64,7 +64,7 @@ def sort_out(gpus: Sequence[Gpu], options: NvmlOptions, kinship: Kinship) -> Mea
             uncounted.append(gpu)
         else:
             raise _no_counter(gpu, gpus)
-        found = gpu.processes() or ()
+        found = gpu.processes() or ()  # where it cannot tell, a note says so
         processes[gpu.domain] = frozenset(process.pid for process in found)
         if options.shared == "refuse":
             _refuse_neighbours(gpu, gpus, found, kinship)

@@ -1,4 +1,4 @@
-"""From an NVML session to the GPUs that are measured in it: the part that every GPU meter shares."""
+"""From an NVML session to the GPUs that are measured in it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,11 +56,6 @@ def faults_refuse() -> Iterator[None]:
             fix="See `nvidia-smi`; a lost GPU comes back with a restart of the machine. Or leave it out: name the "
             "others in energygate.yml, `nvml: {gpus: [GPU-...]}`, or in CUDA_VISIBLE_DEVICES.",
         ) from fault
-
-
-def shared_constants(options: NvmlOptions) -> dict[str, object]:
-    """What of the options makes readings incomparable with others."""
-    return {"shared": "allow"} if options.shared == "allow" else {}
 
 
 def _chosen(nvml: Any, options: NvmlOptions, environ: Mapping[str, str], kinship: Kinship) -> GpuSession:

@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol, TypeVar
 from energygate.errors import MeterUnavailable
 
 _VARIABLE: Final = "CUDA_VISIBLE_DEVICES"
+_ORDER: Final = "CUDA_DEVICE_ORDER"
 _BY_UUID: Final = "Name the GPUs in energygate.yml: `nvml: {gpus: [GPU-...]}`; `nvidia-smi -L` shows their UUIDs."
 
 
@@ -53,10 +54,29 @@ def choose_gpus(
         value = environ.get(_VARIABLE)
         if value is None:
             return list(gpus)
-        chosen = _visible(gpus, value, in_bus_order=environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID")
+        chosen = _visible(gpus, value, in_bus_order=_in_bus_order(environ))
     else:
         chosen = [_with_prefix(gpus, prefix, named_by="`nvml: {gpus: ...}`") for prefix in wanted]
     return [gpus[position] for position in sorted(set(chosen))]
+
+
+def differing_variable(own: Mapping[str, str], other: Mapping[str, str]) -> str | None:
+    """Name the variable by which CUDA may show two processes different GPUs, or None where it shows them the same.
+
+    Parameters
+    ----------
+    own, other : mapping
+        Their environments.
+    """
+    if own.get(_VARIABLE) != other.get(_VARIABLE):
+        return _VARIABLE
+    if _VARIABLE in own and _in_bus_order(own) != _in_bus_order(other):
+        return _ORDER
+    return None
+
+
+def _in_bus_order(environ: Mapping[str, str]) -> bool:
+    return environ.get(_ORDER) == "PCI_BUS_ID"
 
 
 def _visible(gpus: Sequence[Named], value: str, *, in_bus_order: bool) -> list[int]:

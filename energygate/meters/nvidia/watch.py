@@ -42,11 +42,24 @@ class WatchedGpu:
         self._has_clock = gpu.ask("nvmlDeviceGetClockInfo", _SM) is not None
         self._has_temperature = gpu.ask("nvmlDeviceGetTemperature", _ON_THE_GPU) is not None
         self._has_pstate = gpu.ask("nvmlDeviceGetPerformanceState") is not None
-        self._has_processes = gpu.processes() is not None
+        self._lists_processes = gpu.processes() is not None
         names = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
         self._reasons = next((name for name in names if gpu.ask(name) is not None), None)
         self._sm_mhz_max = gpu.ask("nvmlDeviceGetMaxClockInfo", _SM)
-        self._foreign_before = kinship.foreign(before)
+        self._foreign_before = kinship.foreign(before) or frozenset()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why nobody would notice that others use it, if so."""
+        if not self._lists_processes:
+            reason = "NVML does not list them for this user or with this driver"
+        elif not self._kinship.is_certain:
+            reason = "in a pid namespace of its own; Docker: `--pid=host`"
+        else:
+            return ()
+        return (
+            f"other processes on {self.gpu.domain} cannot be seen here ({reason}), so one that comes goes unnoticed.",
+        )
 
     def glance(self) -> Glance:
         """What it does now. Raises MeasurementInvalid."""
@@ -64,7 +77,7 @@ class WatchedGpu:
             glance=self.glance(),
             temperature_c=gpu.ask("nvmlDeviceGetTemperature", _ON_THE_GPU) if self._has_temperature else None,
             pstate=gpu.ask("nvmlDeviceGetPerformanceState") if self._has_pstate else None,
-            foreign=self._foreign(window.pids) if self._has_processes else None,
+            foreign=self._foreign(window.pids) if self._lists_processes else None,
         )
 
     def window(
@@ -84,19 +97,24 @@ class WatchedGpu:
             before=self._foreign_before,
         )
 
-    def _foreign(self, pids: tuple[int, ...]) -> frozenset[int]:
+    def _foreign(self, pids: tuple[int, ...]) -> frozenset[int] | None:
         foreign = self._foreign_now(pids)
+        if not foreign:
+            return foreign
         # A process of ours that has just ended looks foreign; it is not there at the second look.
-        return foreign & self._foreign_now(pids) if foreign else foreign
+        again = self._foreign_now(pids)
+        return None if again is None else foreign & again
 
-    def _foreign_now(self, pids: tuple[int, ...]) -> frozenset[int]:
-        found = [process.pid for process in self.gpu.processes() or ()]
-        return self._kinship.foreign(found, ours=pids, before=self._before) if found else frozenset()
+    def _foreign_now(self, pids: tuple[int, ...]) -> frozenset[int] | None:
+        found = self.gpu.processes()
+        if found is None:
+            return None
+        return self._kinship.foreign([process.pid for process in found], ours=pids, before=self._before)
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
-class Watch:
-    """One window that is watched: the states at its start, and what was seen since.
+class WatchedWindow:
+    """The states at the start of a window, and what was seen since.
 
     Attributes
     ----------
@@ -115,55 +133,68 @@ class GpuWatch:
     def __init__(self, gpus: Sequence[WatchedGpu]) -> None:
         self._gpus = tuple(gpus)
         self._lock = threading.Lock()
-        self._open: WeakSet[Watch] = WeakSet()
+        self._open: WeakSet[WatchedWindow] = WeakSet()
 
-    def begin(self, window: Window) -> Watch:
-        """Look at every GPU; a look that fails makes the window invalid when it ends."""
-        watch = Watch()
-        try:
-            watch.starts = tuple([gpu.state(window) for gpu in self._gpus])
-        except MeasurementInvalid as fault:
-            watch.fault = fault
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of which GPU something is not seen."""
+        return tuple(note for gpu in self._gpus for note in gpu.notes)
+
+    def has_windows(self) -> bool:
+        """Whether a window is open."""
         with self._lock:
-            self._open.add(watch)
-        return watch
+            return bool(self._open)
+
+    def begin(self, window: Window) -> WatchedWindow:
+        """Look at every GPU; a look that fails makes the window invalid when it ends."""
+        watched = WatchedWindow()
+        try:
+            watched.starts = tuple([gpu.state(window) for gpu in self._gpus])
+        except MeasurementInvalid as fault:
+            watched.fault = fault
+        with self._lock:
+            self._open.add(watched)
+        return watched
 
     def glance(self) -> None:
         """Look at every GPU, for each window that is open."""
         with self._lock:
-            if not (watches := list(self._open)):
+            if not (windows := list(self._open)):
                 return
         try:
             seen = tuple([gpu.glance() for gpu in self._gpus])
         except MeasurementInvalid as fault:
-            for watch in watches:
-                watch.fault = watch.fault or fault
+            for watched in windows:
+                watched.fault = watched.fault or fault
             return
-        for watch in watches:
-            watch.glances.append(seen)
+        for watched in windows:
+            watched.glances.append(seen)
 
-    def end(self, watch: Watch, measured: Measured, window: Window, *, elapsed_s: float) -> Measured:
-        """Look at every GPU, and judge. Raises MeasurementInvalid where a look failed."""
+    def end(self, watched: WatchedWindow) -> None:
+        """Look no more for this window."""
         with self._lock:
-            self._open.discard(watch)
-        if watch.fault is not None:
-            raise watch.fault
+            self._open.discard(watched)
+
+    def judge(self, watched: WatchedWindow, measured: Measured, window: Window, *, elapsed_s: float) -> Measured:
+        """Look at every GPU for the last time, and say what is wrong. Raises MeasurementInvalid where a look failed."""
+        if watched.fault is not None:
+            raise watched.fault
         ends = [gpu.state(window) for gpu in self._gpus]
         windows = [
             gpu.window(
                 start,
                 end,
-                [seen[place] for seen in watch.glances],
+                [seen[place] for seen in watched.glances],
                 energy_j=measured.energy_j[gpu.gpu.domain],
                 elapsed_s=elapsed_s,
             )
-            for place, (gpu, start, end) in enumerate(zip(self._gpus, watch.starts, ends, strict=True))
+            for place, (gpu, start, end) in enumerate(zip(self._gpus, watched.starts, ends, strict=True))
         ]
         conditions: dict[str, Any] = {
             gpu.gpu.domain: each.conditions for gpu, each in zip(self._gpus, windows, strict=True)
         }
         return measured._replace(
             conditions=conditions,
-            fault=next((each.fault for each in windows if each.fault is not None), None),
+            fault=next((each.fault for each in windows if each.fault is not None), measured.fault),
             notes=tuple(note for each in windows for note in each.notes),
         )

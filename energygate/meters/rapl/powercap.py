@@ -8,13 +8,15 @@ from pathlib import Path
 
 from energygate.errors import MeasurementInvalid
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
-from energygate.meters.counters import Counter, CounterBank, KeepAlive
+from energygate.meters.counters import Counter, CounterBank, CounterSpec
 from energygate.meters.host import Host
+from energygate.meters.keep_alive import KeepAlive
 from energygate.meters.options import RaplOptions
 from energygate.meters.rapl import faults
 from energygate.meters.rapl.energy_files import EnergyFile, open_files, repeated
 from energygate.meters.rapl.zones import UPDATE_INTERVAL_S, Zone, control_type, find_zones, zone_names
 from energygate.model import MeterKind
+from energygate.units import format_quantity
 
 
 class Powercap:
@@ -88,8 +90,10 @@ class Powercap:
                 raise faults.unreadable(error, self._host) from error
             except MeasurementInvalid as error:
                 raise faults.not_counting(error.sentence) from error
+            for counter in counters:
+                _require_watchable(counter.spec)
             self._domains = _domains([file.zone for file in files])
-            self._bank = CounterBank(counters, clock=self._clock)
+            self._bank = CounterBank(counters, clock=self._clock, sleep=self._sleep)
             resources.enter_context(KeepAlive(self._bank.refresh, every_s=self._bank.keep_alive_s, name=self.name))
             self._resources = resources.pop_all()
 
@@ -168,3 +172,11 @@ def _domain(zones: list[Zone]) -> Domain:
         resolution_j=max(zone.resolution_j for zone in zones),
         detail=" + ".join(zone.folder.name for zone in zones),
     )
+
+
+def _require_watchable(spec: CounterSpec) -> None:
+    """Refuse a counter that may wrap between two keep-alive readings: every longer window would be invalid."""
+    if spec.watch_s < spec.keep_alive_s:
+        raise faults.not_counting(
+            f"{spec.source} may wrap every {format_quantity(spec.watch_s, 's')}, more often than it can be read."
+        )

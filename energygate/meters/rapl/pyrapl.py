@@ -15,8 +15,9 @@ from typing import Any, Final, NoReturn
 
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
-from energygate.meters.counters import Counter, CounterBank, KeepAlive
+from energygate.meters.counters import Counter, CounterBank
 from energygate.meters.host import Host
+from energygate.meters.keep_alive import KeepAlive
 from energygate.meters.options import RaplOptions
 from energygate.meters.rapl.energy_files import EnergyFile
 from energygate.meters.rapl.powercap import Powercap

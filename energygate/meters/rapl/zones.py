@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from energygate.meters.counters import LARGEST_COUNT, CounterSpec
-from energygate.meters.kernel_files import read_head, read_label
+from energygate.meters.kernel_files import read_head, read_label, read_number
 from energygate.meters.rapl import faults
 
 UPDATE_INTERVAL_S: Final = 0.001
@@ -22,6 +22,7 @@ _CHILD: Final = re.compile(r"intel-rapl:[0-9a-f]+:[0-9a-f]+")
 _PACKAGE: Final = re.compile(r"package-([0-9]{1,6})(?:-die-([0-9]{1,6}))?")
 _DRAM_BOUND_W: Final = 400.0
 _PACKAGE_BOUND_W: Final = 1000.0
+_LARGEST_RANGE_UJ: Final = 1 << 63  # a file of the kernel holds 64 bits
 _LARGEST_LIMIT_W: Final = 4096.0  # the field has 15 bits of 1/8 W (Intel SDM vol. 3, 15.10.3); more is no limit
 
 
@@ -78,6 +79,18 @@ def control_type(sysfs: Path) -> Path | None:
     return next((path for name in _CONTROL_TYPES if (path := sysfs / name).is_dir()), None)
 
 
+def top_zones(sysfs: Path) -> tuple[Path, ...]:
+    """Folders of all zones that are in no other; none where the kernel has no counters.
+
+    Raises
+    ------
+    OSError
+        Where they may not be listed.
+    """
+    folder = control_type(sysfs)
+    return () if folder is None else tuple(_matching(folder, _ZONE))
+
+
 def zone_names(sysfs: Path) -> tuple[str, ...]:
     """Names of all top zones, whether they may be added or not; none where the kernel has no counters.
 
@@ -86,7 +99,7 @@ def zone_names(sysfs: Path) -> tuple[str, ...]:
     OSError
         Where a name cannot be read.
     """
-    return tuple(read_label(folder / "name") for folder in _folders(sysfs))
+    return tuple(read_label(folder / "name") for folder in top_zones(sysfs))
 
 
 def find_zones(sysfs: Path) -> tuple[Zone, ...]:
@@ -99,17 +112,12 @@ def find_zones(sysfs: Path) -> tuple[Zone, ...]:
     MeterUnavailable
         Where a range is no number, or two zones say that they are the same.
     """
-    found = [zone for folder in _folders(sysfs) for zone in _package(folder)]
+    found = [zone for folder in top_zones(sysfs) for zone in _package(folder)]
     zones = sorted(found, key=lambda zone: (*zone.place, zone.folder))
     for first, second in pairwise(zones):
         if first.place == second.place:
             raise faults.ambiguous(first.domain, first.folder, second.folder)
     return tuple(zones)
-
-
-def _folders(sysfs: Path) -> list[Path]:
-    folder = control_type(sysfs)
-    return [] if folder is None else _matching(folder, _ZONE)
 
 
 def _matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
@@ -136,7 +144,7 @@ def _range_uj(folder: Path) -> int | None:
         return None
     text = read_head(path)
     range_uj = int(text) if text.strip().isdigit() else 0
-    if range_uj <= 0:
+    if not 0 < range_uj < _LARGEST_RANGE_UJ:
         raise faults.not_counting(faults.no_number(path))
     return range_uj
 
@@ -145,9 +153,6 @@ def _limits_w(folder: Path) -> Iterator[float]:
     """Power limits of the package that say something; those that are hidden, have no data or are none say nothing."""
     for what in ("power_limit", "max_power"):
         for path in folder.glob(f"constraint_*_{what}_uw"):
-            try:
-                limit_w = int(read_head(path)) / 1e6
-            except (OSError, ValueError):
-                continue
-            if limit_w <= _LARGEST_LIMIT_W:
-                yield limit_w
+            limit_uw = read_number(path)
+            if limit_uw is not None and limit_uw / 1e6 <= _LARGEST_LIMIT_W:
+                yield limit_uw / 1e6

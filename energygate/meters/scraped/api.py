@@ -5,13 +5,13 @@ Nothing is asked twice: whoever waits for a sample asks for samples again.
 
 import math
 import ssl
-import time
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import httpx
 import msgspec
 
+from energygate.meters.scraped.deadline import Deadline
 from energygate.meters.scraped.scrapes import Unscrapable
 from energygate.meters.scraped.shown import shown
 from energygate.meters.scraped.source import Labels
@@ -19,6 +19,9 @@ from energygate.meters.scraped.source import Labels
 TOKEN: Final = "ENERGYGATE_PROMETHEUS_TOKEN"  # noqa: S105  the name of the variable
 Transport = httpx.BaseTransport
 _MAX_BYTES: Final = 64 * 2**20
+_LATEST_S: Final = 1e11  # the year 5138: what is beyond is no time
+_BESIDE_S: Final = 1.0  # a sample may be that far outside of the span that was asked for: rounding, a closed end
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DENIED: Final = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
@@ -51,7 +54,7 @@ class PrometheusApi:
     token : str or None
         Sent as a bearer token, and shown nowhere.
     timeout_s : float
-        How long an answer may take.
+        How long an answer may take, with its headers.
     transport : Transport, optional
         What carries the questions.
 
@@ -67,7 +70,6 @@ class PrometheusApi:
         *,
         token: str | None,
         timeout_s: float,
-        clock: Callable[[], float] = time.monotonic,
         transport: Transport | None = None,
     ) -> None:
         self._url = url.rstrip("/")
@@ -75,7 +77,7 @@ class PrometheusApi:
         if self._token and not (self._token.isascii() and self._token.isprintable()):
             raise Unscrapable(f"{TOKEN} holds characters that no token has.", fix="Set it anew.")
         self._timeout_s = timeout_s
-        self._clock = clock
+        self._deadline = Deadline()
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
             timeout=timeout_s,
@@ -92,8 +94,8 @@ class PrometheusApi:
     def now_s(self) -> float:
         """The server's clock, in seconds. Raises Unscrapable."""
         at_s, text = self._ask({"query": "time()"}, "scalar", tuple[float, str])
-        if not math.isfinite(at_s):
-            raise self._malformed(text)
+        if not 0 <= at_s <= _LATEST_S:
+            raise self._malformed(f"a time of {at_s:g} s ({text})")
         return float(at_s)
 
     def series(self, selector: str) -> tuple[Labels, ...]:
@@ -103,16 +105,19 @@ class PrometheusApi:
 
     def samples(self, selector: str, *, span_s: float, at_s: float) -> dict[Labels, list[tuple[float, str]]]:
         """Samples as they were scraped in the `span_s` seconds until `at_s`, by series. Raises Unscrapable."""
-        query = {"query": f"{selector}[{math.ceil(span_s)}s]", "time": f"{at_s:.3f}"}
-        found = self._ask(query, "matrix", list[_Matrix])
+        seconds = math.ceil(span_s)
+        found = self._ask({"query": f"{selector}[{seconds}s]", "time": f"{at_s:.3f}"}, "matrix", list[_Matrix])
+        first_s, last_s = at_s - seconds - _BESIDE_S, at_s + _BESIDE_S
+        if not all(first_s <= sampled_s <= last_s for each in found for sampled_s, _ in each.values):
+            raise self._malformed("a sample of another time than was asked for")
         return {_labels(each.metric): each.values for each in found}
 
     def _ask(self, query: dict[str, str], result_type: str, kind: Any) -> Any:
         status, body = self._get(query)
         try:
             answer = msgspec.json.decode(body, type=_Answer)
-        except msgspec.DecodeError as error:
-            raise self._refused(status, body) or self._malformed(f"{error}") from error
+        except _UNDECODABLE as error:
+            raise self._refused(status, body) or self._malformed(_undecoded(error)) from error
         if answer.status != "success":
             raise self._refused(status, answer.error.encode()) or self._not_understood(query, answer.error)
         if answer.warnings:
@@ -125,34 +130,48 @@ class PrometheusApi:
             raise self._malformed(f"{given} instead of a {result_type} for {shown(query['query'])}")
         try:
             return msgspec.json.decode(answer.data.result, type=kind)
-        except msgspec.DecodeError as error:
-            raise self._malformed(f"{error}") from error
+        except _UNDECODABLE as error:
+            raise self._malformed(_undecoded(error)) from error
 
     def _get(self, query: dict[str, str]) -> tuple[int, bytes]:
-        ends_s = self._clock() + self._timeout_s
-        body = bytearray()
         try:
-            with self._client.stream("GET", f"{self._url}/api/v1/query", params=query) as answer:
-                for part in answer.iter_bytes():
-                    body += part
-                    # The client's own deadline is for one read: a byte now and then meets it for ever.
-                    if len(body) > _MAX_BYTES or self._clock() > ends_s:
-                        raise Unscrapable(
-                            f"{self._url} did not give a whole answer of at most {_MAX_BYTES >> 20} MiB within "
-                            f"{self._timeout_s:g} s.",
-                            fix="Look at the server's load.",
-                        )
-                if answer.is_redirect:
-                    raise Unscrapable(
-                        f"{self._url} redirects to {self._shown(answer.headers.get('location', 'nowhere'))}.",
-                        fix="Write the final address in prometheus.url: a redirect is not followed.",
-                    )
-                return answer.status_code, bytes(body)
+            with self._deadline.within(self._timeout_s), self._stream(query) as answer:
+                return answer.status_code, self._whole(answer)
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            raise self._not_whole() from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if self._deadline.passed and not isinstance(error, httpx.ConnectTimeout):
+                raise self._not_whole() from error
             raise Unscrapable(
                 f"{self._url} does not answer: {type(error).__name__}: {self._shown(f'{error}')}.",
                 fix="Start the server, or mend prometheus.url.",
             ) from error
+
+    def _stream(self, query: dict[str, str]) -> AbstractContextManager[httpx.Response]:
+        address, traced = f"{self._url}/api/v1/query", {"trace": self._deadline.trace}
+        return self._client.stream("GET", address, params=query, extensions=traced)
+
+    def _whole(self, answer: httpx.Response) -> bytes:
+        """The body, if all of it came in time: one without a length just ends where its connection does."""
+        body = bytearray()
+        for part in answer.iter_bytes():
+            body += part
+            if len(body) > _MAX_BYTES:
+                raise self._not_whole()
+        if self._deadline.passed:
+            raise self._not_whole()
+        if answer.is_redirect:
+            raise Unscrapable(
+                f"{self._url} redirects to {self._shown(answer.headers.get('location', 'nowhere'))}.",
+                fix="Write the final address in prometheus.url: a redirect is not followed.",
+            )
+        return bytes(body)
+
+    def _not_whole(self) -> Unscrapable:
+        return Unscrapable(
+            f"{self._url} did not give a whole answer of at most {_MAX_BYTES >> 20} MiB within {self._timeout_s:g} s.",
+            fix="Look at the server's load.",
+        )
 
     def _refused(self, status: int, body: bytes) -> Unscrapable | None:
         """Why the server as such is of no use, None if it has only not understood."""
@@ -182,6 +201,10 @@ class PrometheusApi:
 
     def _shown(self, text: str) -> str:
         return shown(text, secret=self._token).rstrip(".")
+
+
+def _undecoded(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _labels(metric: dict[str, str]) -> Labels:

@@ -16,6 +16,7 @@ import msgspec
 
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
+from energygate.meters.opening import Opening
 from energygate.meters.options import PrometheusOptions
 from energygate.meters.scraped.api import TOKEN, PrometheusApi, Transport
 from energygate.meters.scraped.clock import ServerClock, compare_clocks, refuse_steps
@@ -80,6 +81,7 @@ class Prometheus:
         self._timeout_s = timeout_s
         self._prompt = preset_of(options).prompt
         self._resources = ExitStack()
+        self._opening = Opening()
         self._api: PrometheusApi | None = None
         self._learned = _NOTHING
 
@@ -128,11 +130,12 @@ class Prometheus:
             before = self._settle()
         except Unscrapable as refusal:  # kept for the end: a window that begins must end
             before = refusal
-        return Reading(window, self._clock(), before=before)
+        return Reading(window, self._clock(), before=before, opening=self._opening)
 
     def end(self, start: Reading) -> Measured:
         """Wait for a sample that counts the whole window: joules by domain since `start`. Raises MeasurementInvalid."""
         ended_s = self._clock()
+        self._opening.require_whole(start)
         try:
             if isinstance(start.before, Unscrapable):
                 raise start.before
@@ -144,13 +147,13 @@ class Prometheus:
         """Close the connection."""
         self._resources.close()
         self._api = None
+        self._opening = Opening()
 
     def _connect(self) -> PrometheusApi:
         return PrometheusApi(
             self._options.url,
             token=self._environ.get(TOKEN),
             timeout_s=self._timeout_s,
-            clock=self._clock,
             transport=self._transport,
         )
 

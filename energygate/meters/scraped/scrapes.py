@@ -4,19 +4,23 @@ A window has samples only near its ends. So it is bracketed: from the last sampl
 certainly counts all of it, less what the machine uses while it is quiet for the time that is outside of the window.
 """
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
-from math import gcd, isfinite
+from math import gcd
 from statistics import median
 from typing import Final, Literal
 
 from energygate.errors import MeasurementInvalid
 from energygate.meters.counters import Counter, CounterSpec
+from energygate.model import MOST_J
 from energygate.units import format_quantity, uj_to_j
 
 Unit = Literal["J", "mJ", "uJ"]
 UJ_PER: Final[dict[Unit, int]] = {"J": 1_000_000, "mJ": 1_000, "uJ": 1}
+_MOST_UJ: Final = MOST_J * UJ_PER["J"]
 QUIET: Final = 3  # changes before the start, without work between them: two intervals that tell the idle power
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")  # `float` takes 1_0 and other digits too
 _FEWEST_CHANGES: Final = 4
 _MIRROR_S: Final = 0.01  # how far apart an exporter reads two counters
 
@@ -65,24 +69,22 @@ class Samples:
 
 def samples_of(values: list[tuple[float, str]], unit: Unit) -> Samples:
     """Turn scraped texts into microjoules. Raises Unscrapable."""
-    numbers = [(at_s, _number(text)) for at_s, text in values]
+    numbers = [(at_s, _raw_uj(text, unit)) for at_s, text in values]
     if not numbers:
         raise Unscrapable("The server gives it without samples.", fix="Mend the server that answers.")
     if any(later <= earlier for (earlier, _), (later, _) in pairwise(numbers)):
         raise Unscrapable("Its samples are not in the order of time.", fix="Mend the server that answers.")
-    return Samples(tuple(at_s for at_s, _ in numbers), tuple(round(value * UJ_PER[unit]) for _, value in numbers))
+    return Samples(tuple(at_s for at_s, _ in numbers), tuple(raw_uj for _, raw_uj in numbers))
 
 
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value) or value < 0:
+def _raw_uj(text: str, unit: Unit) -> int:
+    value_uj = float(text) * UJ_PER[unit] if _NUMBER.fullmatch(text) else -1.0
+    if not 0 <= value_uj <= _MOST_UJ:
         raise Unscrapable(
-            "One of its samples is no finite number from 0.", fix="Mend the exporter: its own /metrics shows it too."
+            f"One of its samples is no number from 0 to {MOST_J:g} J.",
+            fix="Mend the exporter: its own /metrics shows it too.",
         )
-    return value
+    return round(value_uj)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

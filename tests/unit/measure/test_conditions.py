@@ -71,6 +71,20 @@ def test_a_noisy_benchmark_says_how_often_how_much_and_what_to_do():
     )
 
 
+@pytest.mark.parametrize("kind", ["foreign", "pressure"])
+def test_a_noisy_benchmark_says_where_processes_that_do_its_work_elsewhere_can_be_named(kind):
+    noises = [Noise(kind=kind, share=0.31, limit=0.1)]
+    assert noisy_throughout(noises, trials=1, pids_setting="energy.pids").endswith(
+        "Measure on a runner that does nothing else, name the processes that do its work elsewhere (energy.pids), or "
+        f"raise noise.{kind}."
+    )
+
+
+def test_what_a_hypervisor_took_is_no_process_that_could_be_named():
+    steal = Noise(kind="steal", share=0.06, limit=0.02)
+    assert "energy.pids" not in noisy_throughout([steal], trials=1, pids_setting="energy.pids")
+
+
 def test_the_commonest_noise_of_a_benchmark_is_the_one_that_is_told():
     steal = Noise(kind="steal", share=0.06, limit=0.02)
     assert noisy_throughout([steal, foreign(0.31), steal], trials=3) == (

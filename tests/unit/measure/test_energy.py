@@ -2,9 +2,12 @@ import pytest
 from fakes_meters import ConstantPower, HandClock, ScriptedWatch, a_session
 
 from energygate.errors import EnergyGateError
+from energygate.measure.conditions import Noise
 from energygate.measure.energy import Energy
 from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import workload_hash
+from energygate.measure.watch import Observed
+from energygate.meters.base import Window
 from energygate.model import Location, Work
 
 NAME = "bench.py::test_encode"
@@ -125,3 +128,49 @@ def test_a_test_that_never_measured_does_not_wait_for_a_quiet_machine(clock):
     first(clock.work, 2.0)
     first.finish()
     assert [benchmark.notes for benchmark in session.run().benchmarks] == [(), ("busy",)]
+
+
+LOUD = Observed(noise=Noise(kind="foreign", share=0.25, limit=0.10))
+
+
+def measured_with(clock, pids, *, kind="counter"):
+    """Two noisy windows of a test that sets `energy.pids`: the windows, and why the benchmark is noisy."""
+    meter = ConstantPower(clock, kind=kind)
+    session = a_session(clock, meter, watch=ScriptedWatch(*[LOUD] * 2))
+    energy = Energy(session, TrialSettings(count=2, warmup=0), name=NAME, location=PLACE)
+    energy.pids = pids
+    for trial in energy.trials():
+        with trial:
+            clock.work(2.0)
+    energy.finish()
+    return meter.windows, session.benchmarks[0].noisy
+
+
+@pytest.mark.parametrize(
+    ("pids", "window", "hint"),
+    [
+        ((), Window(benchmark=NAME), True),
+        ((42, 43), Window(benchmark=NAME, pids=(42, 43)), False),
+        (None, Window(benchmark=NAME, unknown_processes=True), True),
+    ],
+)
+def test_processes_that_the_test_names_work_for_each_of_its_windows(clock, pids, window, hint):
+    windows, noisy = measured_with(clock, pids)
+    assert windows == [window] * 2
+    assert ("name the processes that do its work elsewhere (energy.pids)" in noisy) == hint
+
+
+def test_an_estimate_of_work_that_nobody_knows_where_it_is_done_is_refused(clock):
+    with pytest.raises(EnergyGateError) as refused:
+        measured_with(clock, None, kind="estimate")
+    assert str(refused.value) == (
+        f"{NAME}: energy.pids is None, so nobody knows which processes do the work. The estimate counts CPU seconds of "
+        "processes, so it would charge only the test's own. Name them: energy.pids = (PID,)."
+    )
+
+
+@pytest.mark.parametrize("pids", [42, [42], (0,), (-1,), (True,), ("42",)])
+def test_what_is_no_tuple_of_process_ids_is_refused_before_anything_is_measured(clock, pids):
+    with pytest.raises(TypeError) as wrong:
+        measured_with(clock, pids)
+    assert str(wrong.value) == f"energy.pids must be a tuple of process ids, or None, not {pids!r}"

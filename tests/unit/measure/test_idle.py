@@ -1,13 +1,17 @@
+import math
 from dataclasses import replace
 
 import pytest
 from fakes import a_benchmark, a_trial
-from fakes_meters import ConstantPower, HandClock, ScriptedWorkload, a_session, counter_reset
+from fakes_meters import ConstantPower, HandClock, ScriptedWatch, ScriptedWorkload, a_session, counter_reset
 
+from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.measure.conditions import Noise
 from energygate.measure.energy import Energy
 from energygate.measure.idle import AS_THE_TEST_FOUND_IT, NOTHING_LOADED, idle_window_s, with_idle_drift
 from energygate.measure.requirement import TrialSettings
-from energygate.meters.base import Domain
+from energygate.measure.watch import Observed
+from energygate.meters.base import Domain, Measured
 from energygate.model import Idle
 
 SETTINGS = TrialSettings(count=2, warmup=1)
@@ -46,8 +50,8 @@ def test_idle_power_is_measured_before_the_first_warm_up_and_after_the_last_tria
         duration_s=10.0,
         state=NOTHING_LOADED,
     )
-    assert clock.slept == [10.0, 10.0]
-    assert [window.benchmark for window in meter.windows] == ["", *["a"] * 3, *["b"] * 3, ""]
+    assert clock.slept == [10.0, 5.0, 5.0, 10.0]
+    assert [window.benchmark for window in meter.windows] == ["", *["a"] * 3, *["b"] * 3, "", "", ""]
 
 
 def test_no_server_of_a_suite_is_started_before_the_first_window(clock, meter):
@@ -153,12 +157,23 @@ def test_a_small_drift_of_idle_power_says_nothing_of_a_benchmark(before_w, after
     assert with_idle_drift(STEADY, moved(before_w, after_w)) == STEADY
 
 
-@pytest.mark.parametrize(("before_w", "after_w", "share"), [(12.0, 13.0, "4 %"), (12.0, 11.25, "3 %")])
-def test_a_large_drift_makes_a_benchmark_noisy_whichever_way_it_went(before_w, after_w, share):
-    assert with_idle_drift(STEADY, moved(before_w, after_w)).noisy == (
-        f"idle power moved from 12.0 W to {after_w:.1f} W while it was measured, {share} of what this benchmark "
-        "draws: that much of a change may be the machine's. Stop what else runs there, let it warm up or cool down, "
-        "and measure again."
+@pytest.mark.parametrize(
+    ("after_w", "by", "share"),
+    [(13.0, "1.00 W (from 12.0 W to 13.0 W", "4 %"), (11.0, "1.00 W (from 12.0 W to 11.0 W", "4 %")],
+)
+def test_a_large_drift_makes_a_benchmark_noisy_whichever_way_it_went(after_w, by, share):
+    assert with_idle_drift(STEADY, moved(12.0, after_w)).noisy == (
+        f"idle power moved by {by} in all) while it was measured, {share} of what this benchmark draws: that much of a "
+        "change may be the machine's. Stop what else runs there, let it warm up or cool down, and measure again."
+    )
+
+
+def test_domains_that_moved_against_each_other_do_not_make_up_for_each_other():
+    swapped = Idle(
+        before_w={"package-0": 20.0, "dram-0": 30.0}, after_w={"package-0": 30.0, "dram-0": 20.0}, duration_s=10.0
+    )
+    assert with_idle_drift(STEADY, swapped).noisy.startswith(
+        "idle power moved by 20.0 W (from 50.0 W to 50.0 W in all) while it was measured, 80 % of"
     )
 
 
@@ -175,6 +190,89 @@ def test_a_session_looks_for_drift_in_each_of_its_benchmarks(clock, meter, power
     session.finish()
     small, large = session.run().benchmarks
     assert (small.noisy is None, large.noisy) == (False, None)
+
+
+def test_idle_power_that_moved_says_nothing_of_benchmarks_where_no_meter_counts_the_machine(clock, power_w):
+    gpu = ConstantPower(clock, power_w=power_w, domains=[Domain(name="gpu-0", part="gpu")], name="nvml")
+    session = idling(clock, gpu)
+    session.measure(ScriptedWorkload(clock), SETTINGS)
+    power_w["package-0"] = 20.0
+    session.finish()
+    run = session.run()
+    assert (run.idle.drift_w, run.benchmarks[0].noisy) == (8.0, None)
+
+
+class Cooling(ConstantPower):
+    """Draws `idle_w`, and after work an excess that halves every `half_s`."""
+
+    def __init__(self, clock, *, half_s, **more):
+        super().__init__(clock, **more)
+        self.half_s = half_s
+        self.hot_since_s = math.inf
+
+    def end(self, start):
+        self.events.append("end")
+        begun_s, ended_s = start.at_s, self._clock.now_s()
+        return Measured({"package-0": 12.0 * (ended_s - begun_s) + self._excess_j(ended_s) - self._excess_j(begun_s)})
+
+    def _excess_j(self, at_s):
+        tau_s = self.half_s / math.log(2)
+        return 6.0 * tau_s * (1 - math.exp(-max(at_s - self.hot_since_s, 0.0) / tau_s))
+
+
+@pytest.mark.parametrize(
+    ("half_s", "waits"),
+    [
+        (0.1, [5.0] * 3),
+        (3.0, [5.0] * 5),
+        (15.0, [5.0] * 6),  # still cooling after half a minute: the wait has an end
+    ],
+)
+def test_a_machine_that_work_has_left_hot_cools_down_before_the_second_window(clock, half_s, waits):
+    meter = Cooling(clock, half_s=half_s)
+    session = idling(clock, meter)
+    session.measure(ScriptedWorkload(clock), SETTINGS)
+    meter.hot_since_s = clock.now_s()
+    session.finish()
+    assert clock.slept == [10.0, *waits, 10.0]
+
+
+@pytest.mark.parametrize(("shortest_s", "slept"), [(15.0, [15.0, 15.0, 15.0, 15.0]), (20.0, [20.0, 30.0, 20.0])])
+def test_where_the_meters_can_tell_no_short_window_half_a_minute_passes(clock, shortest_s, slept):
+    slow = Domain(name="package-0", part="cpu", shortest_window_s=shortest_s)
+    session = idling(clock, ConstantPower(clock, domains=[slow]))
+    session.measure(ScriptedWorkload(clock), SETTINGS)
+    session.finish()
+    assert clock.slept == slept
+
+
+def test_a_gpu_that_is_still_throttled_while_it_cools_down_does_not_make_idle_power_unknown(clock):
+    throttled = Measured(fault=MeasurementInvalid(InvalidCode.THROTTLED, "gpu-0 was too hot."))
+    session = idling(clock, ConstantPower(clock, seen={4: throttled}))
+    session.measure(ScriptedWorkload(clock), SETTINGS)
+    session.finish()
+    assert session.run().idle.after_w == {"package-0": 50.0}
+
+
+BUSY = Observed(noise=Noise(kind="foreign", share=0.25, limit=0.10))
+CHANGED = Observed(fault=MeasurementInvalid(InvalidCode.GOVERNOR_CHANGED, "turbo: False, now True."))
+
+
+@pytest.mark.parametrize("window", [0, 1], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (BUSY, "noisy: other processes used 25 % of the machine's CPU time (limit 10 %, noise.foreign)."),
+        (CHANGED, "governor_changed: turbo: False, now True."),
+    ],
+    ids=["noisy", "changed"],
+)
+def test_idle_power_is_unknown_where_others_used_the_machine_meanwhile(clock, meter, window, seen, why):
+    quiet = [Observed()] * (4 if window else 0)  # the first window, a warm-up and two trials
+    session = replace(a_session(clock, meter, watch=ScriptedWatch(*quiet, seen)), idle_s=10.0)
+    session.measure(ScriptedWorkload(clock), SETTINGS)
+    session.finish()
+    assert (session.run().idle, session.run().idle_unknown) == (None, f"idle power is unknown: {why}")
 
 
 def test_what_was_said_of_a_benchmark_before_is_not_replaced_by_drift():

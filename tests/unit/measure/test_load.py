@@ -3,6 +3,7 @@ import os
 import pytest
 from fakes_meters import HandClock
 
+from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.measure.load import Load, load_between, sample, tree_cpu_s
 from energygate.meters.base import Window
 
@@ -70,14 +71,33 @@ def test_more_of_our_own_than_the_ticks_show_is_rounding_and_no_load(load):
 
 def test_where_nobody_knows_which_processes_are_ours_foreign_load_is_unknown_and_the_rest_is_not(load):
     found = load(user=8.0, steal=1.0, own_s=None)
-    assert (found.foreign, found.steal) == (None, pytest.approx(1.0 / 40))
+    assert (found.foreign, found.unknown, found.steal) == (None, "", pytest.approx(1.0 / 40))
+
+
+def test_where_our_own_processes_cannot_be_told_at_one_end_foreign_load_is_unknown_and_says_why(proc, clock):
+    fault = MeasurementInvalid(InvalidCode.READ_ERROR, "Processes ended at each of 10 attempts.")
+
+    def at(end):
+        def own_s(_):
+            if end == "fails":
+                raise fault
+            return 1.0
+
+        clock.work(1.0)
+        return sample(Window(), proc=proc(), clock=clock, own_s=own_s)
+
+    for ends in (("fails", "works"), ("works", "fails"), ("fails", "fails")):
+        found = load_between(*map(at, ends))
+        assert (found.foreign, found.unknown) == (None, fault.sentence)
+    assert load_between(at("works"), at("works")).unknown == ""
 
 
 def test_what_the_kernel_does_not_say_is_absent_and_not_zero(tmp_path, clock):
     first = sample(Window(), proc=tmp_path, clock=clock, own_s=lambda _: 0.0)
     clock.work(1.0)
     second = sample(Window(), proc=tmp_path, clock=clock, own_s=lambda _: 1.0)
-    assert load_between(first, second) == Load(tick_error=pytest.approx(1 / HZ))
+    unknown = "The kernel does not say in /proc/stat how busy the processors are."
+    assert load_between(first, second) == Load(unknown=unknown, tick_error=pytest.approx(1 / HZ))
     assert second.load_1min is None
 
 
@@ -106,12 +126,10 @@ def test_our_own_seconds_are_those_of_this_process_and_its_children():
     assert tree_cpu_s(Window()) > before_s
 
 
-@pytest.mark.parametrize(
-    "window",
-    [
-        pytest.param(Window(unknown_processes=True), id="nobody named them"),
-        pytest.param(Window(pids=(2**22 + 1,)), id="the one that was named is gone"),
-    ],
-)
-def test_our_own_seconds_are_unknown_where_the_processes_are(window):
-    assert tree_cpu_s(window) is None
+def test_our_own_seconds_are_unknown_where_nobody_named_the_processes():
+    assert tree_cpu_s(Window(unknown_processes=True)) is None
+
+
+def test_a_process_that_was_named_and_is_gone_is_told():
+    with pytest.raises(MeasurementInvalid, match=r"^read_error: Process 4194305, which does part of the work, is gone"):
+        tree_cpu_s(Window(pids=(2**22 + 1,)))

@@ -18,6 +18,9 @@ def cpuinfo(model=XEON, *, flags="fpu msr", **more):
     return f"processor\t: 0\n{lines}\nprocessor\t: 1\n{lines}\n"
 
 
+ZONE = "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0"
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A bare-metal server of two sockets with two cores each, as its kernel describes it; a dict changes its files."""
@@ -39,11 +42,11 @@ def tree(tmp_path):
             "sys/devices/system/cpu/online": "0-7\n",
             "sys/devices/system/cpu/smt/active": "1\n",
             "sys/devices/system/cpu/intel_pstate/no_turbo": "0\n",
-            "sys/class/powercap/intel-rapl:0/name": "package-0\n",
-            "sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw": "205000000\n",
-            "sys/class/powercap/intel-rapl:0/constraint_1_power_limit_uw": "246000000\n",
-            "sys/class/powercap/intel-rapl:0:0/name": "dram\n",
-            "sys/class/powercap/intel-rapl:0:0/constraint_0_power_limit_uw": "41000000\n",
+            f"{ZONE}/name": "package-0\n",
+            f"{ZONE}/constraint_0_power_limit_uw": "205000000\n",
+            f"{ZONE}/constraint_1_power_limit_uw": "246000000\n",
+            f"{ZONE}/intel-rapl:0:0/name": "dram\n",
+            f"{ZONE}/intel-rapl:0:0/constraint_0_power_limit_uw": "41000000\n",
             "sys/class/dmi/id/sys_vendor": "Dell Inc.\n",
             "sys/class/dmi/id/product_name": "PowerEdge R650\n",
             "sys/class/dmi/id/bios_version": "1.9.2\n",
@@ -78,7 +81,7 @@ def test_the_hard_keys_are_what_the_kernel_says(tree):
         "cores": 4,
         "threads": "0-7",
         "smt": True,
-        "memory_gib": 248,
+        "memory_gib": 256,
         "governor": ["performance"],
         "cpufreq_driver": ["intel_pstate"],
         "epp": None,
@@ -170,16 +173,19 @@ def test_policies_with_different_governors_are_all_named(tree):
 @pytest.mark.parametrize(
     ("kib", "gib"),
     [
-        (263_726_160, 248),
-        (260_000_000, 248),
+        (263_726_160, 256),
+        (260_046_849, 256),
+        (260_046_848, 248),
         (268_435_456, 256),
         (16_303_428, 16),
+        (16_249_782, 16),  # 15.497 GiB of 16
+        (16_260_268, 16),  # 15.507
         (8_000_000, 8),
         (33_554_432, 32),
-        (35_000_000, 32),
+        (33_554_433, 40),
     ],
 )
-def test_memory_is_rounded_so_that_a_kernel_that_keeps_more_for_itself_is_the_same_machine(tree, kib, gib):
+def test_memory_is_what_is_installed_whatever_the_kernel_keeps_for_itself(tree, kib, gib):
     assert describe(tree(files={"proc/meminfo": f"MemTotal: {kib} kB\n"})).hard["memory_gib"] == gib
 
 
@@ -252,7 +258,7 @@ def test_the_fingerprint_is_the_same_however_its_keys_are_ordered(tree):
         {"sys/devices/system/cpu/cpufreq/policy1/scaling_driver": "acpi-cpufreq\n"},
         {"sys/devices/system/cpu/cpufreq/policy0/energy_performance_preference": "balance_power\n"},
         {"sys/devices/system/cpu/intel_pstate/no_turbo": "1\n"},
-        {"sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw": "165000000\n"},
+        {f"{ZONE}/constraint_0_power_limit_uw": "165000000\n"},
     ],
     ids=lambda files: next(iter(files)).rpartition("/")[2],
 )
@@ -279,7 +285,7 @@ def test_the_fingerprint_changes_with_the_meters_and_the_gpus(tree):
         {"sys/class/dmi/id/bios_version": "2.0\n"},
         {"proc/cpuinfo": cpuinfo().replace("0xd0003b9", "0xd0003ff")},
         {"proc/meminfo": "MemTotal:       263700000 kB\n"},
-        {"sys/class/powercap/intel-rapl:0:0/constraint_0_power_limit_uw": "30000000\n"},
+        {f"{ZONE}/intel-rapl:0:0/constraint_0_power_limit_uw": "30000000\n"},
     ],
     ids=["bios", "microcode", "memory", "dram limit"],
 )
@@ -292,6 +298,7 @@ def test_each_package_has_its_own_power_limits_and_the_mmio_twin_has_none(tree):
     files = {
         f"{zones}/intel-rapl/intel-rapl:0/name": "package-0\n",
         f"{zones}/intel-rapl/intel-rapl:0/constraint_0_power_limit_uw": "204999999\n",
+        f"{zones}/intel-rapl/intel-rapl:0/constraint_1_power_limit_uw": None,
         f"{zones}/intel-rapl/intel-rapl:1/name": "psys\n",
         f"{zones}/intel-rapl/intel-rapl:1/constraint_0_power_limit_uw": "1000000\n",
         f"{zones}/intel-rapl/intel-rapl:a/name": "package-1\n",
@@ -304,7 +311,7 @@ def test_each_package_has_its_own_power_limits_and_the_mmio_twin_has_none(tree):
 
 
 def test_a_package_without_limits_has_no_entry_as_on_amd(tree):
-    limits = {f"sys/class/powercap/intel-rapl:0/constraint_{i}_power_limit_uw": None for i in (0, 1)}
+    limits = {f"{ZONE}/constraint_{i}_power_limit_uw": None for i in (0, 1)}
     assert describe(tree(files=limits)).hard["power_limits_w"] is None
 
 

@@ -5,7 +5,7 @@ from rig.fixtures import make_host
 
 from energygate.measure.load import Load
 from energygate.measure.machine import Roots
-from energygate.measure.preflight import preflight, present_load
+from energygate.measure.preflight import lasting_load, preflight, present_load
 from energygate.meters.diagnosis import Finding
 
 CPU = "sys/devices/system/cpu"
@@ -147,22 +147,35 @@ def test_arm_is_told_that_it_has_no_rapl(tmp_path):
     assert "--energy-meters=nvml" in arm.fix
 
 
+@pytest.fixture
+def lasting(tmp_path):
+    """What a load average on two processors is said to be."""
+
+    def look(average):
+        (tmp_path / "stat").write_text("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0\ncpu1 0\n")
+        (tmp_path / "loadavg").write_text(f"{average} 0 0 1/1 1\n")
+        return lasting_load(tmp_path)
+
+    return look
+
+
 @pytest.mark.parametrize(("average", "expected"), [("1.00", 0), ("1.01", 1)])
-def test_more_load_than_half_the_processors_is_told(found, average, expected):
-    assert len(found({"proc/loadavg": f"{average} 0 0 1/1 1"})) == expected
+def test_more_load_than_half_the_processors_is_told(lasting, average, expected):
+    assert len(lasting(average)) == expected
 
 
-def test_the_load_average_is_told_with_the_command_that_shows_who_it_is(found):
-    [loaded] = found({"proc/loadavg": "3.25 0 0 1/1 1"})
+def test_the_load_average_is_told_with_the_command_that_shows_who_it_is(lasting):
+    [loaded] = lasting("3.25")
     assert loaded == Finding(
         what="The load average is 3.25 on 2 processors.",
-        why="RAPL counts the whole machine, so what else runs is in the number.",
+        why="The processor's counters count the whole machine, so what else runs is in the number.",
         fix="Stop what else runs, or measure later. This shows it:\nps -eo pcpu,pid,args --sort=-pcpu | head",
     )
 
 
 def test_a_machine_that_says_nothing_of_itself_has_no_findings(tmp_path, host):
     assert preflight(Roots(sysfs=tmp_path / "sys", proc=tmp_path / "proc"), host, {}) == ()
+    assert lasting_load(tmp_path) == ()
 
 
 def test_present_load_is_told_by_what_it_is():

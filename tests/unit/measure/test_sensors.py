@@ -72,11 +72,11 @@ SETTINGS = {
     f"{CPU}/cpufreq/policy1/scaling_governor": "performance",
     f"{CPU}/cpufreq/policy0/energy_performance_preference": "performance",
     f"{CPU}/intel_pstate/no_turbo": "1",
-    "class/powercap/intel-rapl:0/name": "package-0",
-    "class/powercap/intel-rapl:0/constraint_0_power_limit_uw": "125000000",
-    "class/powercap/intel-rapl:0/constraint_1_power_limit_uw": "150000000",
-    "class/powercap/intel-rapl:0:0/name": "dram",
-    "class/powercap/intel-rapl:0:0/constraint_0_power_limit_uw": "7000000",
+    "devices/virtual/powercap/intel-rapl/intel-rapl:0/name": "package-0",
+    "devices/virtual/powercap/intel-rapl/intel-rapl:0/constraint_0_power_limit_uw": "125000000",
+    "devices/virtual/powercap/intel-rapl/intel-rapl:0/constraint_1_power_limit_uw": "150000000",
+    "devices/virtual/powercap/intel-rapl/intel-rapl:0/intel-rapl:0:0/name": "dram",
+    "devices/virtual/powercap/intel-rapl/intel-rapl:0/intel-rapl:0:0/constraint_0_power_limit_uw": "7000000",
 }
 
 
@@ -85,7 +85,7 @@ def test_what_the_processors_are_set_to_is_read(files):
         "governor": ["performance"],
         "epp": ["performance"],
         "turbo": False,
-        "power_limits_w": [125, 150],
+        "power_limits_w": {"package-0": [125, 150]},
     }
 
 
@@ -101,12 +101,12 @@ def test_every_setting_that_changed_is_named_with_both_values(files):
     changes = {
         f"{CPU}/cpufreq/policy1/scaling_governor": "powersave",
         f"{CPU}/intel_pstate/no_turbo": "0",
-        "class/powercap/intel-rapl:0/constraint_0_power_limit_uw": "95000000",
+        "devices/virtual/powercap/intel-rapl/intel-rapl:0/constraint_0_power_limit_uw": "95000000",
     }
     files(files=changes)
     assert settings_changed(before, sensors.look()) == (
         "governor: performance \N{RIGHTWARDS ARROW} performance, powersave",
-        "power_limits_w: 125, 150 \N{RIGHTWARDS ARROW} 95, 150",
+        "power_limits_w.package-0: 125, 150 \N{RIGHTWARDS ARROW} 95, 150",
         "turbo: False \N{RIGHTWARDS ARROW} True",
     )
 

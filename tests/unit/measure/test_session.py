@@ -156,8 +156,22 @@ def test_an_interrupt_keeps_what_is_complete_and_closes_the_workload(session, cl
         session.measure(workload, SETTINGS)
     assert workload.events[-1] == "close"
     done, interrupted = session.run().benchmarks
-    assert len(done.valid) == 3
+    assert (len(done.valid), done.notes) == (3, ())
     assert len(interrupted.valid) == 1
+    (note,) = interrupted.notes
+    assert note == (
+        "measuring ended after 1 of 3 trials. How many count is fixed beforehand: let it run to its end, or ask for "
+        "fewer."
+    )
+
+
+def test_an_interrupt_while_the_workload_is_stopped_costs_no_benchmark(session, clock):
+    def close():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.measure(ScriptedWorkload(clock, steps={"close": close}), SETTINGS)
+    assert [len(benchmark.valid) for benchmark in session.run().benchmarks] == [3]
 
 
 def test_the_hash_of_a_workload_does_not_depend_on_the_order_of_its_keys():

@@ -1,12 +1,16 @@
-"""An interrupt that comes while the collector runs finalizers must not be lost."""
+"""No interrupt gets lost, not even one that comes while the collector runs finalizers; and SIGTERM is one."""
 
 import gc
 import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from fakes_meters import ConstantPower, HandClock
 
 from energygate.measure.open_trial import OpenTrial
+from energygate.measure.signals import Terminated, interrupted_by_sigterm
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
 
@@ -52,3 +56,58 @@ def test_a_handler_of_the_user_s_own_is_called_and_is_there_afterwards(no_collec
         assert signal.getsignal(signal.SIGTERM) is own
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_becomes_an_interrupt_and_afterwards_what_it_was():
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with pytest.raises(KeyboardInterrupt) as stopped, interrupted_by_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+    assert (type(stopped.value), str(stopped.value), Terminated.exit_code) == (Terminated, "SIGTERM", 143)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_in_a_finalizer_still_interrupts(no_collection_but_ours):
+    Loud(signal.SIGTERM)
+    with pytest.raises(Terminated), interrupted_by_sigterm(), a_trial():
+        pytest.fail("the trial began all the same")
+
+
+@pytest.mark.parametrize("own", [signal.SIG_IGN, lambda *_: None], ids=["ignored", "handled"])
+def test_a_program_that_ignores_or_handles_sigterm_keeps_its_way(own):
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        with interrupted_by_sigterm():
+            signal.raise_signal(signal.SIGTERM)
+            assert signal.getsignal(signal.SIGTERM) is own
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_outside_the_main_thread_no_handler_is_touched():
+    seen = []
+
+    def work():
+        with interrupted_by_sigterm():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.SIG_DFL]
+
+
+def test_a_process_that_the_work_has_forked_ends_as_it_would_without_us():
+    code = (
+        "import os, signal\n"
+        "from energygate.measure.signals import interrupted_by_sigterm\n"
+        "with interrupted_by_sigterm():\n"
+        "    if not (child := os.fork()):\n"
+        "        try:\n"
+        "            signal.raise_signal(signal.SIGTERM)\n"
+        "        finally:\n"
+        "            os._exit(3)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("-15\n", "")

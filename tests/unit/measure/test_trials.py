@@ -227,6 +227,17 @@ def test_a_trial_that_is_too_short_for_a_slow_counter_names_it(make, clock):
     )
 
 
+def test_a_window_that_is_a_little_shorter_than_a_source_can_tell_is_too_short_and_repeated_longer(make, clock):
+    refused = MeasurementInvalid(InvalidCode.SCRAPES, "The window was 18.0 s long and needs 20.0 s.")
+    scraped = Domain(name="package-0", part="cpu", update_interval_s=1.0, shortest_window_s=20.0)
+    series, _ = make(adaptive=True, count=2, warmup=0, domains=[scraped], seen={0: Measured(fault=refused)})
+    assert [(trial.iterations, trial.invalid) for trial in drive(series, clock, seconds=18.0)] == [
+        (1, "too_short: 18 s, but package-0 needs 20 s. Repeat the work 2 times inside the window."),
+        (2, None),
+        (2, None),
+    ]
+
+
 CPU = Domain(name="package-0", part="cpu", update_interval_s=0.001, resolution_j=6.1e-5)
 GPU = Domain(name="gpu-0", part="gpu", update_interval_s=0.1, resolution_j=1e-3)
 SLOW = Domain(name="dram-0", part="dram", update_interval_s=0.5, resolution_j=0.0)
@@ -236,16 +247,18 @@ SCRAPED = Domain(name="package-1", part="cpu", update_interval_s=5.0, shortest_w
 @pytest.mark.parametrize(
     ("domains", "needed"),
     [
-        ((), Requirement(duration_s=1.0, energy_j=0.0)),
-        ((CPU,), Requirement(duration_s=1.0, energy_j=0.061)),
-        ((CPU, GPU), Requirement(duration_s=10.0, energy_j=1.0)),
-        ((CPU, SLOW), Requirement(duration_s=50.0, energy_j=0.061)),
-        ((CPU, SLOW, SCRAPED), Requirement(duration_s=100.0, energy_j=0.061)),
+        ((), Requirement(duration_s=1.0, shortest_s=0.8, energy_j=0.0)),
+        ((CPU,), Requirement(duration_s=1.0, shortest_s=0.8, energy_j=0.061)),
+        ((CPU, GPU), Requirement(duration_s=10.0, shortest_s=8.0, energy_j=1.0)),
+        ((CPU, SLOW), Requirement(duration_s=50.0, shortest_s=40.0, energy_j=0.061)),
+        ((CPU, SLOW, SCRAPED), Requirement(duration_s=100.0, shortest_s=100.0, energy_j=0.061)),
     ],
 )
 def test_the_slowest_and_the_coarsest_domain_say_what_a_trial_needs(domains, needed):
     found = Requirement.of(domains, TrialSettings())
-    assert (found.duration_s, found.energy_j) == pytest.approx((needed.duration_s, needed.energy_j))
+    assert (found.duration_s, found.shortest_s, found.energy_j) == pytest.approx(
+        (needed.duration_s, needed.shortest_s, needed.energy_j)
+    )
 
 
 def test_an_exception_of_the_workload_makes_its_trial_invalid_and_goes_on_upwards(make, clock):
@@ -526,7 +539,21 @@ def test_each_note_of_a_meter_is_kept_once_warm_ups_left_out(make, clock):
     said = [("of the warm-up",), ("warm", "hot"), ("hot", "slow"), ("warm",)]
     series, _ = make(count=3, warmup=1, seen={i: Measured(notes=notes) for i, notes in enumerate(said)})
     drive(series, clock)
-    assert series.notes == ["warm", "hot", "slow"]
+    assert series.notes == ("warm", "hot", "slow")
+
+
+def test_trials_in_which_nobody_knows_what_others_did_are_told_with_the_commonest_reason(make, clock):
+    busy, gone = Observed(unknown="Processes ended."), Observed(unknown="Process 7 is gone.")
+    watch = ScriptedWatch(gone, busy, QUIET, gone, busy, busy)
+    series, _ = make(count=5, warmup=1, watch=watch, seen={1: Measured(notes=("hot",))})
+    drive(series, clock)
+    assert series.notes == ("hot", "foreign load unknown in 4 of 5 trials: Processes ended.")
+
+
+def test_nothing_is_noted_of_foreign_load_where_it_is_known(make, clock):
+    series, _ = make(count=2, watch=ScriptedWatch(*[LOUD] * 3))
+    drive(series, clock)
+    assert series.notes == ()
 
 
 def test_the_machine_is_looked_at_before_the_meters_begin_and_after_they_end(clock):

@@ -3,6 +3,7 @@ import os
 import pytest
 from fakes_meters import ConstantPower, HandClock
 
+from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.measure.conditions import Noise, NoiseLimits
 from energygate.measure.machine import Roots
 from energygate.measure.watch import MachineWatch, Observed, Unwatched, watch_for
@@ -12,7 +13,7 @@ from energygate.meters.group import MeterGroup
 HZ = os.sysconf("SC_CLK_TCK")
 GOVERNOR = "devices/system/cpu/cpufreq/policy0/scaling_governor"
 THROTTLED = "devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"
-LIMIT = "class/powercap/intel-rapl:0/constraint_0_power_limit_uw"
+LIMIT = "devices/virtual/powercap/intel-rapl/intel-rapl:0/constraint_0_power_limit_uw"
 
 
 class Bench:
@@ -24,7 +25,7 @@ class Bench:
         self.busy = 0.0
         self._used_s = 0.0
         self.show("loadavg", "0.50 0.40 0.30 1/100 1234", root=self.roots.proc)
-        self.show("class/powercap/intel-rapl:0/name", "package-0")
+        self.show("devices/virtual/powercap/intel-rapl/intel-rapl:0/name", "package-0")
         for path, content in ((GOVERNOR, "performance"), (THROTTLED, "3"), (LIMIT, "125000000")):
             self.show(path, content)
         self.pass_time(0.0)
@@ -82,7 +83,7 @@ def test_a_quiet_window_is_recorded_and_counts(bench):
             "governor": ["performance"],
             "epp": None,
             "turbo": None,
-            "power_limits_w": [125],
+            "power_limits_w": {"package-0": [125, None]},
         }
     }
 
@@ -111,7 +112,7 @@ def test_throttling_before_a_window_is_not_its_own(bench):
 
 CHANGED = (
     "governor_changed: the processors are set otherwise than when the session began ({}). Keep what changes it "
-    "(power-profiles-daemon, tuned, a laptop's charger) from doing so."
+    "(thermald, power-profiles-daemon, tuned, a laptop's charger) from doing so."
 )
 TO_POWERSAVE = CHANGED.format("governor: performance \N{RIGHTWARDS ARROW} powersave")
 
@@ -131,7 +132,7 @@ def test_a_governor_that_was_put_back_lets_later_windows_count(bench):
 
 def test_a_power_limit_that_changes_makes_the_window_invalid(bench):
     seen = bench.observe(bench.watch(), meanwhile=lambda: bench.show(LIMIT, "95000000"))
-    assert str(seen.fault) == CHANGED.format("power_limits_w: 125 \N{RIGHTWARDS ARROW} 95")
+    assert str(seen.fault) == CHANGED.format("power_limits_w.package-0: 125, unknown \N{RIGHTWARDS ARROW} 95, unknown")
 
 
 def test_a_quiet_machine_is_waited_for_no_longer_than_it_takes_to_see_that(bench):
@@ -178,6 +179,26 @@ def test_nobody_waits_where_the_kernel_does_not_tell_the_load(bench):
     (bench.roots.proc / "stat").unlink()
     assert bench.watch().wait_until_quiet() == ()
     assert bench.clock.slept == [0.5]
+
+
+def unable(_):
+    raise MeasurementInvalid(InvalidCode.READ_ERROR, "Processes ended at each of 10 attempts.")
+
+
+@pytest.mark.parametrize(
+    ("own_s", "limits", "unknown"),
+    [
+        (unable, NoiseLimits(), "Processes ended at each of 10 attempts."),
+        (lambda _: None, NoiseLimits(), ""),
+        (unable, NoiseLimits.none(), ""),
+        (lambda _: 0.0, NoiseLimits(), ""),
+    ],
+    ids=["cannot be told", "nobody named them", "in no number", "known"],
+)
+def test_that_foreign_load_is_unknown_is_said_where_it_matters_and_was_not_declared(bench, own_s, limits, unknown):
+    watch = MachineWatch(bench.roots, limits=limits, clock=bench, own_s=own_s)
+    seen = bench.observe(watch)
+    assert (seen.unknown, seen.noise, seen.fault) == (unknown, None, None)
 
 
 def for_meters(bench, *meters):

@@ -219,11 +219,11 @@ def test_orphans_are_left_to_the_system_again_when_it_is_closed():
 
 @pytest.mark.parametrize("watts", [0.0, -1.0, float("nan"), float("inf")])
 def test_watts_that_no_core_draws_are_refused(watts):
-    with pytest.raises(msgspec.ValidationError, match=r"`float` > 0\.0|watts must be finite"):
+    with pytest.raises(msgspec.ValidationError, match=r"`float` (> 0\.0|<= 1000000\.0)"):
         msgspec.convert({"watts_per_core": watts}, EstimateOptions)
 
 
 @pytest.mark.parametrize("watts", [-0.1, float("nan"), float("inf")])
 def test_base_power_that_no_machine_draws_is_refused(watts):
-    with pytest.raises(msgspec.ValidationError, match=r"`float` >= 0\.0|watts must be finite"):
+    with pytest.raises(msgspec.ValidationError, match=r"`float` (>= 0\.0|<= 1000000\.0)"):
         msgspec.convert({"base_w": watts}, EstimateOptions)

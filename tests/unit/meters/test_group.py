@@ -109,7 +109,8 @@ def test_an_estimate_beside_a_counter_of_the_same_part_is_refused():
         MeterGroup([Scripted("rapl", PACKAGE), Estimate(EstimateOptions())])
     assert str(refused.value) == (
         "rapl and estimate both count the energy of: cpu. An estimate beside a counter of the same part counts it "
-        "twice. Name one of them in --energy-meters."
+        "twice. Name one of them in --energy-meters. To compare them, measure with one after the other: "
+        "--energy-mode=measure."
     )
     assert len(MeterGroup([Scripted("nvml", GPU), Estimate(EstimateOptions())]).meters) == 2
 

@@ -7,6 +7,7 @@ from rig.fixtures import make_host
 
 from energygate.meters.host import Host
 
+ON_THE_BUS = "sys/bus/pci/devices/0000:01:00.0"
 SYSFS = "23 27 0:22 / /sys rw,relatime - sysfs sysfs rw\n"
 
 
@@ -111,3 +112,22 @@ def test_a_name_in_the_firmware_is_shown_without_control_characters_and_not_whol
     (dmi / "sys_vendor").write_bytes(b"QEMU\x1b[31m\xff\n")
     (dmi / "product_name").write_text("x" * 5000)
     assert make_host(tmp_path, sysfs=tmp_path / "own").virtual_machine == f"QEMU?[31m? {'x' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, False),
+        ({"dev/nvidiactl": ""}, True),
+        ({"dev/nvhost-gpu": ""}, True),
+        ({f"{ON_THE_BUS}/vendor": "0x10de", f"{ON_THE_BUS}/class": "0x030200"}, True),
+        ({f"{ON_THE_BUS}/vendor": "0x10de", f"{ON_THE_BUS}/class": "0x0c0330"}, False),
+        ({f"{ON_THE_BUS}/vendor": "0x1002", f"{ON_THE_BUS}/class": "0x030000"}, False),
+    ],
+    ids=["nothing", "driver", "Tegra", "GPU", "another chip of NVIDIA's", "GPU of another vendor"],
+)
+def test_an_nvidia_gpu_is_known_by_its_place_on_the_bus_or_its_driver(tmp_path, files, expected):
+    for name, text in files.items():
+        (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    assert make_host(tmp_path, sysfs=tmp_path / "sys").has_nvidia_gpu is expected

@@ -10,7 +10,7 @@ from energygate.meters.select import MeterOptions
 
 def test_a_probe_reads_watts_by_domain(powercap, host, clock):
     tree = powercap("server2")
-    options = MeterOptions(sysfs=tree.root, host=host, clock=clock)
+    options = MeterOptions(sysfs=tree.root, host=host, clock=clock, sleep=tree.pass_time)
     [rapl] = probe(["rapl"], options, seconds=2.0, sleep=tree.pass_time)
     assert (rapl.name, rapl.kind, rapl.usable, rapl.decides) == ("rapl", "counter", True, True)
     assert rapl.power_w == pytest.approx({"package-0": 50, "dram-0": 6, "package-1": 40, "dram-1": 5}, abs=2e-4)

@@ -94,6 +94,8 @@ def test_domains_are_those_of_the_whole_file(replay):
         ('{"energy_j": {"a": -1}, "duration_s": 1}', "Expected `float` >= 0.0 - at `$.energy_j[...]`"),
         ('{"energy_j": {"a": 1}, "duration_s": -0.1}', "Expected `float` >= 0.0 - at `$.duration_s`"),
         ('{"energy_j": {"a": 1e999}, "duration_s": 1}', "Number out of range - at `$.energy_j[...]`"),
+        ('{"energy_j": {"a": 1e308}, "duration_s": 1}', "Expected `float` <= 1000000000000.0 - at `$.energy_j[...]`"),
+        ('{"energy_j": {"a": 1}, "duration_s": 1e308}', "Expected `float` <= 1000000000.0 - at `$.duration_s`"),
         ('{"energy_j": {"a": NaN}, "duration_s": 1}', "JSON is malformed: invalid character (byte 19)"),
         ('{"energy_j": {"a": "1"}, "duration_s": 1}', "Expected `float`, got `str` - at `$.energy_j[...]`"),
     ],

@@ -67,7 +67,7 @@ def test_a_replay_stands_alone(options):
 @pytest.mark.parametrize("second", ["rapl", "estimate"])
 def test_meters_that_do_not_go_together_are_closed_again(options, second):
     before = set(Path("/proc/self/fd").iterdir())
-    with pytest.raises(ConfigError, match=r"Name one of them in --energy-meters\.$"):
+    with pytest.raises(ConfigError, match=r"Name one of them in --energy-meters\."):
         open_meters(["rapl", second], options)
     assert set(Path("/proc/self/fd").iterdir()) == before
     assert "energygate-rapl" not in {thread.name for thread in threading.enumerate()}

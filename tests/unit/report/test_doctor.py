@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from fakes import a_machine
@@ -62,10 +63,11 @@ def test_one_screen_says_what_can_be_measured_how_well_and_what_to_type():
         "nvml        not usable [1]: No driver.\n"
         "estimate    5.00 W per busy core, 0 W base; not calibrated, so its error is\n"
         "            unknown (`energygate doctor --calibrate` mends that); decides only\n"
-        "            with allow_estimates\n"
-        "            edge error: what refreshes alone make of one trial of that length\n"
-        "            (standard deviation; <: less, for the meter waits for them). See\n"
-        "            docs/measuring.md.\n"
+        "            with `allow_estimates: true`\n"
+        "\n"
+        "edge error: what refreshes alone make of one trial of that length (standard\n"
+        "deviation; <: at most, as the meter waits for them; a GPU's is always too much).\n"
+        "See docs/measuring.md.\n"
         "\n"
         "[1] nvml: GPUs are unknown.\n"
         "    Install it.\n"
@@ -118,21 +120,21 @@ def test_a_command_inside_a_sentence_is_not_broken():
     assert f"    {command}.\n" in text
 
 
-def test_a_meter_that_waits_for_refreshes_has_less_error_than_they_make():
+def test_a_meter_that_waits_for_refreshes_has_a_bound_of_the_error_that_they_make():
     gpu = Domain(name="gpu-0", part="gpu", update_interval_s=0.1, resolution_j=0.001)
     probe = Probe(
         name="nvml", kind="counter", domains=(gpu,), power_w={"gpu-0": 62.0}, notes=("persistence mode is off.",)
     )
-    text = shown((probe, Accuracy(trial_s=10.0, edge_error=0.00408, at_most=True)))
-    assert "nvml        gpu-0        62.0 W    0.100 s    1.00 mJ   10.0 s    < 0.41 %\n" in text
+    text = shown((probe, Accuracy(trial_s=10.0, edge_error=0.01, at_most=True)))
+    assert "nvml        gpu-0        62.0 W    0.100 s    1.00 mJ   10.0 s    < 1 %\n" in text
     assert "            note: persistence mode is off.\n" in text
 
 
 def test_a_scraped_meter_without_a_reading_shows_the_trial_that_it_needs():
     series = Domain(name="package-0", part="cpu", update_interval_s=15.0, resolution_j=1e-6, shortest_window_s=300.0)
     probe = Probe(name="prometheus", kind="scraped", domains=(series,))
-    text = shown((probe, Accuracy(trial_s=300.0, edge_error=0.0204, at_most=True)))
-    assert "prometheus  package-0              15.0 s     1.00 \N{MICRO SIGN}J   300 s     < 2 %\n" in text
+    text = shown((probe, Accuracy(trial_s=300.0, edge_error=0.004, at_most=True)), wanted=("prometheus",))
+    assert "prometheus  package-0    not read  15.0 s     1.00 \N{MICRO SIGN}J   300 s     < 0.4 %\n" in text
     assert text.endswith("Energy can be measured here by prometheus.\n")
 
 
@@ -152,7 +154,7 @@ def test_without_a_counter_the_estimate_is_offered_and_what_it_decides():
     assert "--calibrate" not in text
     assert " ".join(text.split("\n\n")[-1].split()) == (
         "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
-        "instead, labelled; it decides only with --energy-allow-estimates."
+        "instead, labelled; it decides only with `allow_estimates: true`."
     )
 
 
@@ -163,15 +165,128 @@ def test_integrated_power_and_another_tools_estimate_are_no_counters():
     other = Probe(name="codecarbon", kind="estimate", domains=(Domain(name="package", part="cpu"),))
     text = shown((gpu, FAST), (other, FAST))
     assert text.startswith("energygate doctor: 0 of 0 hardware counters usable")
-    assert "            integrated power: decides only with allow_estimates\n" in text
-    assert "No hardware counter can be used here" in text
+    assert "            integrated power: decides only with `allow_estimates: true`\n" in text
 
 
-def test_meters_that_the_configuration_asks_for_and_that_fail_are_the_conclusion():
-    text = shown((RAPL, FAST), (NVML, None), wanted=("rapl", "nvml"))
-    assert " ".join(text.split("\n\n")[-1].split()) == (
-        "The configuration asks for nvml, which cannot be used here: a run would stop with exit code 5."
-    )
+POWER = Probe(name="nvml-power", kind="integrated", domains=(Domain(name="gpu-0", part="gpu", update_interval_s=0.05),))
+SCRAPED = Probe(name="prometheus", kind="scraped", domains=(Domain(name="package-0", part="cpu"),))
+CODECARBON = Probe(name="codecarbon", kind="estimate", domains=(Domain(name="cpu-codecarbon", part="cpu"),))
+NOT_HERE = Probe(name="nvml", kind="counter", absent="no NVIDIA GPU here")
+
+
+@pytest.mark.parametrize(
+    ("meters", "wanted", "can_gate", "conclusion"),
+    [
+        ((RAPL, NOT_HERE), ("auto",), True, "Energy can be measured here by rapl."),
+        ((RAPL, NVML), ("auto",), True, "Energy can be measured here by rapl."),
+        ((RAPL, SCRAPED), ("rapl", "prometheus"), True, "Energy can be measured here by rapl and prometheus."),
+        ((RAPL, NOT_HERE), ("replay:windows.jsonl",), True, "Energy can be measured here by rapl."),
+        (
+            (RAPL, POWER),
+            ("nvml",),
+            False,
+            (
+                "A run measures with nvml-power, which only sums up power readings: its numbers are labelled so, and "
+                "decide only with `allow_estimates: true`."
+            ),
+        ),
+        (
+            (RAPL, POWER),
+            ("auto",),
+            False,
+            (
+                "A run measures with rapl and nvml-power, and nvml-power only sums up power readings: its numbers are "
+                "labelled so, and decide only with `allow_estimates: true`."
+            ),
+        ),
+        (
+            (RAPL, CODECARBON),
+            ("codecarbon",),
+            False,
+            (
+                "A run measures with codecarbon, which only estimates: its numbers are labelled so, and decide only "
+                "with `allow_estimates: true`."
+            ),
+        ),
+        (
+            (RAPL,),
+            ("estimate",),
+            False,
+            (
+                "The configuration asks for an estimate, which decides only with `allow_estimates: true`. "
+                "`meters: [rapl]` would measure."
+            ),
+        ),
+        (
+            (NVML, SCRAPED),
+            ("auto",),
+            False,
+            "`meters: [auto]` finds no counter here, so a run would measure nothing. Ask for `meters: [prometheus]`.",
+        ),
+        (
+            (RAPL, NVML),
+            ("rapl", "nvml"),
+            False,
+            "The configuration asks for nvml, which cannot be used here: a run would stop with exit code 5.",
+        ),
+    ],
+)
+def test_the_conclusion_is_of_the_run_that_the_configuration_asks_for(meters, wanted, can_gate, conclusion):
+    found = diagnosis(*((meter, FAST if meter.usable else None) for meter in meters), wanted=wanted)
+    assert doctor_document(found)["conclusion"] == conclusion
+    assert (found.can_gate, doctor_document(found)["usable"]) == (can_gate, can_gate)
+
+
+def test_a_meter_for_which_there_is_nothing_here_is_not_counted_and_nothing_to_mend():
+    text = shown((RAPL, FAST), (NOT_HERE, None))
+    assert text.startswith("energygate doctor: 1 of 1 hardware counters usable, nothing to mend\n")
+    assert "\nnvml        no NVIDIA GPU here\n" in text
+    assert doctor_document(diagnosis((NOT_HERE, None)))["meters"][0]["absent"] == "no NVIDIA GPU here"
+
+
+def test_what_blocks_comes_first_however_long_it_is():
+    long_refusal = Probe(name="rapl", kind="counter", refusal=UNIT)
+    held = Finding(what="Another job measures.", why="", fix="Wait.", blocks=True)
+    lines = shown((long_refusal, None), findings=[GOVERNOR, held]).splitlines()
+    assert [line for line in lines if re.match(r"\[\d\]", line)] == [
+        "[1] Another job measures.",
+        "[2] rapl: So it must be kept.",
+        "[3] The CPU governor is powersave. It follows.",
+    ]
+
+
+def test_a_refused_meter_that_no_run_needs_does_not_come_first():
+    long_refusal = Probe(name="nvml", kind="counter", refusal=UNIT)
+    lines = shown((RAPL, FAST), (long_refusal, None), findings=[GOVERNOR]).splitlines()
+    assert [line[:4] for line in lines if "governor is" in line or "must be kept" in line] == ["[1] ", "[2] "]
+
+
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [
+        ("Leave GPUs out with --energy-meters=rapl,prometheus.", "Leave GPUs out with `meters: [rapl, prometheus]`."),
+        ("Use another meter with --energy-meters.", "Use another meter with `meters:`."),
+        ("Docker: `--energy-sysfs=/host/sys`, as root.", "Docker: `sysfs: /host/sys`, as root."),
+        ("Put up with it: --energy-allow-estimates.", "Put up with it: `allow_estimates: true`."),
+    ],
+)
+def test_settings_are_called_as_the_configuration_calls_them_on_the_screen_and_in_the_document(option, setting):
+    refused = Probe(name="rapl", kind="counter", notes=(option,), refusal=Finding(what="a", why="b", fix=option))
+    found = diagnosis((refused, None), findings=[Finding(what=option, why="", fix="")])
+    document = doctor_document(found)
+    assert document["meters"][0]["notes"] == [setting]
+    assert (document["meters"][0]["refusal"]["fix"], document["findings"][0]["what"]) == (setting, setting)
+    screen = " ".join(render_doctor(found, color=False).split())
+    assert (screen.count(setting), option in screen) == (3, False)
+
+
+def test_a_long_name_of_a_domain_is_not_cut():
+    probe = Probe(name="prometheus", kind="scraped", domains=(Domain(name="package-of-the-other-host", part="cpu"),))
+    header, row = [
+        line for line in shown((RAPL, FAST), (probe, FAST)).splitlines() if " now " in line or "-host" in line
+    ]
+    assert row.index("not read") == header.index("now")
+    assert "package-of-the-other-host  not read" in row
 
 
 def test_what_a_driver_says_cannot_steer_the_terminal():
@@ -190,7 +305,7 @@ def test_the_document_says_the_same():
         "usable": True,
         "conclusion": "Energy can be measured here by rapl.",
         "machine": {
-            "fingerprint": "0123456789ab",
+            "hardware_fingerprint": "0123456789ab",
             "label": "epyc-7763-2s",
             "hard": {"virtual": "none"},
             "soft": {"kernel": "6.8.0"},
@@ -233,6 +348,7 @@ def test_the_document_says_the_same():
                 "edge_error": 0.000408,
                 "notes": [],
                 "refusal": None,
+                "absent": None,
             },
             {
                 "name": "nvml",
@@ -243,6 +359,7 @@ def test_the_document_says_the_same():
                 "edge_error": None,
                 "notes": [],
                 "refusal": {"what": "No driver.", "why": "GPUs are unknown.", "fix": "Install it."},
+                "absent": None,
             },
         ],
         "estimate": "5.00 W per busy core, 0 W base; not calibrated, so its error is unknown",

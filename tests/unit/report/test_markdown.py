@@ -241,7 +241,7 @@ def test_net_values_are_a_folded_part_of_their_own_and_one_that_is_refused_says_
     text = render_markdown(a_report(a_row(benchmark="a", net=net), a_row(benchmark=evil, net=refused)))
     (part,) = (part for part in text.split("<details>") if part.startswith("<summary>Net of idle power</summary>"))
     assert part.splitlines()[2:4] == [
-        "- `a`: net of 12.1 W idle: 61.0 \N{RIGHTWARDS ARROW} 62.0 J (\N{PLUS-MINUS SIGN} 1.00)",
+        "- `a`: net of 12.1 W idle: 61.0 \N{RIGHTWARDS ARROW} 62.0 J (\N{PLUS-MINUS SIGN} 1.0 J from idle power alone)",
         f"- `` {evil} ``: ``net of idle: not shown, because the trials' of {evil}``",
     ]
     assert "<b>" not in rendered(text)
@@ -301,10 +301,10 @@ def test_small_joules_of_both_sides_have_one_unit():
     ("rows", "headline"),
     [
         ((), "nothing was measured"),
-        ((a_row(outcome=Outcome.REGRESSED),), "regressed. `bench.py::test_encode` uses +1.0 % joules"),
+        ((a_row(outcome=Outcome.REGRESSED),), "regressed. `bench.py::test_encode` uses 1.0 % more joules"),
         ((a_row(),), "no regression found"),
         ((a_row(outcome=Outcome.INVALID),), "nothing valid was measured"),
-        ((a_row(outcome=Outcome.SUSPECT, benchmark="a|b"),), ("suspect. `a|b` may use +1.0 % joules, which is not "
+        ((a_row(outcome=Outcome.SUSPECT, benchmark="a|b"),), ("suspect. `a|b` may use 1.0 % more joules, which is not "
          "proven")),
     ],
 )  # fmt: skip
@@ -323,7 +323,7 @@ def test_an_empty_report_is_a_whole_comment():
 @pytest.mark.parametrize(
     ("baseline", "text"),
     [
-        (BaselineRuns(), "against nothing stored."),
+        (BaselineRuns(), "against no stored session."),
         (BaselineRuns(runs=("a",)), "against 1 stored run without a commit."),
         (BaselineRuns(runs=("a", "b")), "against 2 stored runs without a commit."),
         (BaselineRuns(runs=("a", "b"), commits=("c" * 40, "c" * 40)), "against `cccccccccccc`."),

@@ -40,7 +40,9 @@ def test_invalid_trials_are_counted_by_reason_and_not_averaged_in():
 def test_integrated_power_is_called_so_beside_each_number():
     power = a_meter(name="nvml-power", kind="integrated", domains=("gpu-0",))
     run = a_run(a_benchmark(trials=some_trials((10.0, 10.0))), meters=(power,))
-    assert " J (integrated power), 2 trials of " in render_measured(run, color=False)
+    text = render_measured(run, color=False)
+    assert "\nTHESE FIGURES ARE INTEGRATED POWER, NOT MEASURED ENERGY.\n" in text
+    assert " J (integrated power), 2 trials of " in text
 
 
 def test_a_benchmark_that_never_ran_shows_its_reason_and_no_number():
@@ -62,13 +64,13 @@ def test_idle_power_and_what_is_left_without_it_are_told():
         "idle power: 9.80 W before, 10.2 W after, in 10.0 s each; nothing was running\n"
         "chat\n"
         "    10.0 J/request, 1.00 J/token, 2 trials of 4.00 s, cv 14.1 %\n"
-        "    net of 10.0 W idle: 6.00 J/request (\N{PLUS-MINUS SIGN} 0.0800), "
-        "0.600 J/token (\N{PLUS-MINUS SIGN} 0.00800)\n"
+        "    net of 10.0 W idle: 6.00 J/request (\N{PLUS-MINUS SIGN} 0.08 J/request from idle power alone), "
+        "0.600 J/token (\N{PLUS-MINUS SIGN} 0.008 J/token from idle power alone)\n"
     )
 
 
 def test_idle_power_that_moved_is_a_warning_and_leaves_no_net_value():
-    moved = "idle power moved from 9.80 W to 12.0 W, 20.2 % of it"
+    moved = "idle power moved by 2.20 W (from 9.80 W to 12.0 W in all), 20.2 % of it"
     trials = some_trials((100.0,), duration_s=4.0)
     assert render_measured(a_run(a_benchmark(trials=trials), idle=idle(12.0)), color=False).splitlines()[1:] == [
         "idle power: 9.80 W before, 12.0 W after, in 10.0 s each; nothing was running",
@@ -97,6 +99,6 @@ def test_every_joule_of_an_estimate_says_so_and_seconds_do_not():
     estimate = a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",))
     trials = some_trials((100.0, 100.0), requests=10, output_tokens=200)
     text = render_measured(a_run(a_benchmark(trials=trials), meters=(estimate,)), color=False)
-    assert text.splitlines()[2] == (
-        "    10.0 J/request (estimate), 0.500 J/token (estimate), 2 trials of 3.20 s, cv 0 %"
-    )
+    _, label, _, figures = text.splitlines()
+    assert label == "THESE FIGURES ARE ESTIMATES BY MODEL, NOT MEASUREMENTS."
+    assert figures == ("    10.0 J/request (estimate), 0.500 J/token (estimate), 2 trials of 3.20 s, cv 0 %")

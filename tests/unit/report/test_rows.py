@@ -7,6 +7,7 @@ from energygate.report import rows
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+PM, ARROW = "\N{PLUS-MINUS SIGN}", "\N{RIGHTWARDS ARROW}"
 
 
 def test_every_outcome_has_a_sign_and_words():
@@ -39,7 +40,7 @@ def test_a_value_carries_its_unit_and_says_that_it_is_an_estimate():
 def test_integrated_power_is_called_so_beside_each_number():
     row = a_row(estimated=True, label="integrated power", net=Net(idle_w=12.0, head=62.0))
     assert rows.sides(row) == "100 \N{RIGHTWARDS ARROW} 101 J (integrated power)"
-    assert rows.net(row).endswith("62.0 J (integrated power)")
+    assert rows.net(row) == "net of 12.0 W idle: 62.0 J (integrated power)"
 
 
 def test_a_limit_is_no_estimate_though_what_was_measured_is():
@@ -107,10 +108,10 @@ def test_both_sides_are_shown_in_one_unit(more, text):
     ("outcome", "headline"),
     [
         (Outcome.OVER_LIMIT, "over the limit. {} uses 101 J, the limit is 100 J"),
-        (Outcome.REGRESSED, "regressed. {} uses +1.0 % joules"),
+        (Outcome.REGRESSED, "regressed. {} uses 1.0 % more joules"),
         (Outcome.INVALID, "nothing valid was measured"),
         (Outcome.MISSING, "missing. {} was not measured"),
-        (Outcome.SUSPECT, "suspect. {} may use +1.0 % joules, which is not proven"),
+        (Outcome.SUSPECT, "suspect. {} may use 1.0 % more joules, which is not proven"),
         (Outcome.INCONCLUSIVE, "inconclusive. {} could not be judged"),
         (Outcome.INCOMPARABLE, "incomparable. {} could not be judged"),
         (Outcome.NO_BASELINE, "no baseline. {} could not be judged"),
@@ -122,9 +123,14 @@ def test_the_headline_is_the_worst_that_was_found(outcome, headline):
     assert rows.headline(a_report(a_row(outcome=outcome))) == headline
 
 
+def test_what_costs_less_than_before_is_called_less():
+    row = a_row(outcome=Outcome.SUSPECT, ratio=0.879)
+    assert rows.headline(a_report(row)) == "suspect. {} may use 12.1 % less joules, which is not proven"
+
+
 def test_the_headline_names_the_metric_in_words():
     row = a_row(outcome=Outcome.REGRESSED, metric=Metric.J_PER_OUTPUT_TOKEN, ratio=1.125)
-    assert rows.headline(a_report(row)) == "regressed. {} uses +12.5 % joules per output token"
+    assert rows.headline(a_report(row)) == "regressed. {} uses 12.5 % more joules per output token"
 
 
 def test_one_invalid_benchmark_among_others_is_not_nothing():
@@ -203,17 +209,30 @@ NET = Net(idle_w=12.1, base=3.01, head=3.2, uncertainty=0.05)
 @pytest.mark.parametrize(
     ("net", "more", "text"),
     [
-        (NET, {}, "net of 12.1 W idle: 3.01 \N{RIGHTWARDS ARROW} 3.20 J/request (\N{PLUS-MINUS SIGN} 0.0500)"),
-        (replace(NET, base=None), {}, "net of 12.1 W idle: 3.20 J/request (\N{PLUS-MINUS SIGN} 0.0500)"),
+        (
+            NET,
+            {},
+            f"net of 12.1 W idle: 3.01 {ARROW} 3.20 J/request ({PM} 0.05 J/request from idle power alone)",
+        ),
+        (
+            replace(NET, base=None),
+            {},
+            f"net of 12.1 W idle: 3.20 J/request ({PM} 0.05 J/request from idle power alone)",
+        ),
         (
             Net(idle_w=12.1, base=0.0012, head=0.0011, uncertainty=0.0001),
             {},
-            "net of 12.1 W idle: 1.20 \N{RIGHTWARDS ARROW} 1.10 mJ/request (\N{PLUS-MINUS SIGN} 0.100)",
+            f"net of 12.1 W idle: 1.20 {ARROW} 1.10 mJ/request ({PM} 0.10 mJ/request from idle power alone)",
         ),
         (
             replace(NET, base=None),
             {"estimated": True},
-            "net of 12.1 W idle: 3.20 J/request (\N{PLUS-MINUS SIGN} 0.0500) (estimate)",
+            f"net of 12.1 W idle: 3.20 J/request (estimate) ({PM} 0.05 J/request from idle power alone)",
+        ),
+        (
+            replace(NET, base=None, uncertainty=1.43e-6),
+            {},
+            f"net of 12.1 W idle: 3.20 J/request ({PM} less than 0.01 J/request from idle power alone)",
         ),
         (
             Net(idle_w=12.1, refused="2 of 4 trials used no more than the idle power of 12.1 W"),
@@ -222,7 +241,7 @@ NET = Net(idle_w=12.1, base=3.01, head=3.2, uncertainty=0.05)
         ),
         (None, {}, ""),
     ],
-    ids=["both sides", "head alone", "thousandths", "estimate", "refused", "not measured"],
+    ids=["both sides", "head alone", "thousandths", "estimate", "far below what is shown", "refused", "not measured"],
 )
 def test_net_values_stand_beside_the_gross_ones_in_words(net, more, text):
     assert rows.net(a_row(metric=Metric.J_PER_REQUEST, net=net, **more)) == text

@@ -106,8 +106,9 @@ def test_a_long_name_is_not_broken():
 def test_every_number_of_an_estimate_says_so():
     estimate = a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",))
     report = replace(a_report(a_row(estimated=True)), meters=(estimate,))
-    first, _, sides, _ = render_terminal(report, color=False).splitlines()
+    first, label, _, sides, _ = render_terminal(report, color=False).splitlines()
     assert first == "estimated by estimate (cpu-estimate) on epyc-7763-2s"
+    assert label == "THESE FIGURES ARE ESTIMATES BY MODEL, NOT MEASUREMENTS."
     assert sides.strip().startswith("100 \N{RIGHTWARDS ARROW} 101 J (estimate); ")
 
 
@@ -115,9 +116,10 @@ def test_net_values_stand_below_the_gross_ones():
     net = Net(idle_w=12.1, base=61.0, head=62.0, uncertainty=1.0)
     per_token = a_row(metric=Metric.J_PER_OUTPUT_TOKEN, base=0.5, head=0.6, net=replace(net, base=0.3, head=0.4))
     text = render_terminal(a_report(a_row(net=net), per_token), color=False)
+    arrow, alone = "\N{RIGHTWARDS ARROW}", "from idle power alone)"
     assert text.splitlines()[4:6] == [
-        "              net of 12.1 W idle: 61.0 \N{RIGHTWARDS ARROW} 62.0 J (\N{PLUS-MINUS SIGN} 1.00)",
-        "              net of 12.1 W idle: 0.300 \N{RIGHTWARDS ARROW} 0.400 J/token (\N{PLUS-MINUS SIGN} 1.00)",
+        f"              net of 12.1 W idle: 61.0 {arrow} 62.0 J (\N{PLUS-MINUS SIGN} 1.0 J {alone}",
+        f"              net of 12.1 W idle: 0.300 {arrow} 0.400 J/token (\N{PLUS-MINUS SIGN} 1.000 J/token {alone}",
     ]
 
 

@@ -1,13 +1,11 @@
 import os
 import select
-import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from energygate.workloads.process import Output, Process, child_environment, exit_on_sigterm, log_tail
+from energygate.workloads.process import Output, Process, child_environment, log_tail
 
 
 def start(folder, *argv):
@@ -149,24 +147,3 @@ def test_an_empty_and_a_missing_log_say_so(tmp_path):
     (tmp_path / "log").write_text("")
     assert log_tail(tmp_path / "log") == "(none)"
     assert log_tail(tmp_path / "other") == "(no log: No such file or directory)"
-
-
-def test_sigterm_becomes_an_exit_and_afterwards_what_it_was():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as left, exit_on_sigterm():
-        signal.raise_signal(signal.SIGTERM)
-    assert left.value.code == 143
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_outside_the_main_thread_no_handler_is_touched():
-    seen = []
-
-    def work():
-        with exit_on_sigterm():
-            seen.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [signal.getsignal(signal.SIGTERM)]

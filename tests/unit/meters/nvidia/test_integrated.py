@@ -1,7 +1,8 @@
 import pytest
 
 from energygate.errors import InvalidCode, MeasurementInvalid
-from energygate.meters.nvidia.integrated import PowerSum
+from energygate.meters.base import Measured, Window
+from energygate.meters.nvidia.integrated import PowerSum, Sampler
 
 
 class Sensor:
@@ -66,3 +67,35 @@ def test_rest_between_windows_is_no_gap(sensor, power_sum):
     power_sum.rest()
     sensor.sampled(power_sum, 99.0, 100.0)
     assert (power_sum.total_j, power_sum.faults) == (0.0, [])
+
+
+@pytest.fixture
+def measured(sensor, power_sum, clock):
+    """What a window of so many seconds at 100 W tells. Its thread finds none open, so the test takes the readings."""
+
+    def measure(seconds):
+        sampler = Sampler(sums={"gpu-0": power_sum}, has_windows=lambda: False, clock=clock)
+        sensor.power_w = 100.0
+        start = sampler.begin(Window())
+        ends_s = clock() + seconds
+        while clock() < ends_s:
+            clock.sleep(min(0.25, ends_s - clock()))
+            power_sum.sample(clock())
+        found = sampler.end(start)
+        sampler.close()
+        return found
+
+    return measure
+
+
+def test_a_window_of_thirty_seconds_counts(measured):
+    assert measured(30.0) == Measured({"gpu-0": pytest.approx(3000.0)})
+
+
+def test_a_shorter_window_has_its_energy_and_does_not_count(measured):
+    found = measured(29.0)
+    assert found.energy_j == {"gpu-0": pytest.approx(2900.0)}
+    assert str(found.fault) == (
+        "too_short: The window was 29.0 s long, and integrated power needs 30 s: a reading is the mean of the last "
+        "second, so both ends are blurred. Repeat the work inside the window."
+    )

@@ -17,7 +17,7 @@ class Procfs:
 
     def add(self, pid, *, parent, session=0):
         (self.root / str(pid)).mkdir()
-        (self.root / f"{pid}/stat").write_text(f"{pid} (a) S (b) S {parent} {pid} {session} 0")
+        (self.root / f"{pid}/stat").write_text(f"{pid} (a) S (b) S {parent} {pid} {session}{46 * ' 0'}")
 
     def foreign(self, *pids, **more):
         return Kinship(proc=self.root, own_pid=OURS).foreign(pids, **more)
@@ -71,8 +71,22 @@ def test_in_a_pid_namespace_an_unknown_process_at_the_start_is_foreign(container
     assert container.foreign(7777) == {7777}
 
 
-def test_without_proc_an_unknown_process_is_treated_as_in_a_namespace(tmp_path):
-    assert Kinship(proc=tmp_path, own_pid=OURS).foreign([7777], before={8888}) == frozenset()
+def test_in_a_pid_namespace_it_is_not_certain_that_nobody_is_foreign(container):
+    container.add(101, parent=OURS)
+    assert container.foreign(7777, before={8888}) is None
+    assert container.foreign(101, before={8888}) is None
+    assert container.foreign() is None
+    assert not Kinship(proc=container.root).is_certain
+
+
+def test_a_namespace_that_is_named_as_the_first_is_certain(container):
+    kinship = Kinship(proc=container.root, own_pid=OURS, first_namespace="pid:[4026532198]")
+    assert kinship.is_certain
+    assert kinship.foreign([7777], before={8888}) == {7777}
+
+
+def test_without_proc_nothing_is_certain(tmp_path):
+    assert Kinship(proc=tmp_path, own_pid=OURS).foreign([7777], before={8888}) is None
 
 
 def test_processes_that_are_each_others_parent_end_the_search(procfs):

@@ -1,7 +1,7 @@
 import pytest
 
 from energygate.errors import InvalidCode
-from energygate.meters.nvidia.state import Glance, GpuState, GpuWindow, drifts, reason_names
+from energygate.meters.nvidia.state import Glance, GpuState, GpuWindow, reason_names
 
 GPU = "gpu-0 (H100, GPU-1)"
 BUSY = Glance(power_w=400.0, sm_mhz=1755, reasons=0)
@@ -44,6 +44,12 @@ def test_what_a_gpu_does_not_say_is_null_and_no_fault():
 
 def test_a_process_that_only_one_end_could_list_counts():
     assert window(start=state(foreign=None), end=state(foreign=frozenset({7}))).conditions["pids_foreign"] == [7]
+
+
+@pytest.mark.parametrize(("start", "end"), [(None, frozenset()), (frozenset(), None), (None, None)])
+def test_that_nobody_was_seen_says_nothing_where_one_end_could_not_tell(start, end):
+    found = window(start=state(foreign=start), end=state(foreign=end))
+    assert (found.fault, found.conditions["pids_foreign"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -134,27 +140,3 @@ def test_a_counter_that_its_own_power_readings_contradict_is_suspect(glances_w, 
 def test_the_reading_before_the_window_says_nothing_of_the_counter():
     glances = [Glance(power_w=400.0)] * 4
     assert window(start=state(Glance(power_w=0.0)), glances=glances).notes == ()
-
-
-def trial(temp_start_c=58, temp_end_c=62, sm_mhz=1755.0):
-    return {"gpu-0": {"temp_start_c": temp_start_c, "temp_end_c": temp_end_c, "sm_mhz": sm_mhz}, "cpu": {}}
-
-
-def test_trials_that_are_alike_have_not_drifted():
-    assert drifts([trial(), trial(59, 63, 1740.0), trial()]) == ()
-
-
-def test_a_hot_trial_and_slow_trials_are_told():
-    assert drifts([trial(), trial(70, 72), trial(), trial(sm_mhz=1500.0), trial(sm_mhz=1500.0)]) == (
-        "gpu-0: 1 of 5 trials ran 10 °C or more from the usual 60 °C.",
-        "gpu-0: 2 of 5 trials ran 10 % or more from the usual SM clock of 1755 MHz.",
-    )
-
-
-def test_each_gpu_has_its_own_usual_state():
-    pairs = [{"gpu-0": trial(sm_mhz=mhz)["gpu-0"], "gpu-1": trial()["gpu-0"]} for mhz in (1755.0, 1755.0, 900.0)]
-    assert drifts(pairs) == ("gpu-0: 1 of 3 trials ran 10 % or more from the usual SM clock of 1755 MHz.",)
-
-
-def test_trials_without_gpus_or_without_readings_say_nothing():
-    assert drifts([{}, {"cpu": {}}, {"gpu-0": {"sm_mhz": None, "temp_start_c": None, "temp_end_c": None}}]) == ()

@@ -13,6 +13,7 @@ from energygate.errors import MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Window
 from energygate.meters.options import RaplOptions
 from energygate.meters.rapl.powercap import Powercap
+from energygate.meters.rapl.texts import CONTAINER, permission
 
 WINDOW = Window(benchmark="b")
 ROOT = Path(__file__).parents[4]
@@ -33,45 +34,6 @@ DENIED = """\
 Cannot read {path}: permission denied. Without it package energy is unknown, so this run cannot be gated. Give the \
 runner's group read access (docs/measuring.md#rapl-permission):
 """
-TEXT_P = """\
-sudo groupadd -f energygate && sudo usermod -aG energygate runner
-sudo tee /etc/udev/rules.d/60-energygate.rules <<'EOF'
-SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chgrp energygate /sys%p/energy_uj"
-SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chmod g+r /sys%p/energy_uj"
-SUBSYSTEM=="powercap", KERNEL=="intel-rapl:*", ACTION=="add|change", RUN+="/bin/chmod a+r /sys%p/max_energy_range_uj"
-EOF
-sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=powercap --action=add
-# then restart the runner's service, so that it has the new group
-Without udev rules, the same with tmpfiles:
-sudo tee /etc/tmpfiles.d/energygate.conf <<'EOF'
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/energy_uj 0440 root energygate - -
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/max_energy_range_uj 0444 root energygate - -
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/intel-rapl:*/energy_uj 0440 root energygate - -
-z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/intel-rapl:*/max_energy_range_uj 0444 root energygate - -
-EOF
-sudo systemd-tmpfiles --create /etc/tmpfiles.d/energygate.conf
-Or with a unit that runs at each boot:
-sudo tee /etc/systemd/system/energygate-rapl.service <<'EOF'
-[Unit]
-Description=Read access to the RAPL counters for the group energygate
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-WorkingDirectory=/sys/devices/virtual/powercap/intel-rapl
-ExecStart=/bin/sh -c 'chgrp energygate intel-rapl:*/energy_uj intel-rapl:*/intel-rapl:*/energy_uj; \\
-  chmod g+r intel-rapl:*/energy_uj intel-rapl:*/intel-rapl:*/energy_uj; \\
-  chmod a+r intel-rapl:*/intel-rapl:*/max_energy_range_uj; chmod a+r intel-rapl:*/max_energy_range_uj'
-[Install]
-WantedBy=multi-user.target
-EOF
-sudo systemctl daemon-reload && sudo systemctl enable --now energygate-rapl.service
-Last, on a machine that is yours alone: until the next boot, and for everyone on it:
-sudo chmod -R a+r /sys/devices/virtual/powercap/intel-rapl"""
-TEXT_C = (
-    "Docker: `-v /sys:/host/sys:ro` with `--energy-sysfs=/host/sys`, as root in the container or with `--group-add "
-    "GID` of the host's group. Podman: `--security-opt unmask=/sys/devices/virtual/powercap`. Best: run the job on "
-    "the host."
-)
 UNKNOWN = "Without it package energy is unknown, so this run cannot be gated."
 OTHER_METER = f"{UNKNOWN} Use bare metal, or another meter with --energy-meters."
 SETTLED = f"{UNKNOWN} Try again once drivers have settled, or use another meter with --energy-meters."
@@ -79,6 +41,12 @@ SETTLED = f"{UNKNOWN} Try again once drivers have settled, or use another meter 
 
 def zone_folder(tree, zone="intel-rapl:0"):
     return tree.energy_file(zone).parent
+
+
+def section_of(title):
+    """A section of the documentation."""
+    documented = (ROOT / "docs/measuring.md").read_text()
+    return documented.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def refusal(meter):
@@ -378,6 +346,7 @@ from pathlib import Path
 from energygate.errors import MeterUnavailable
 from energygate.meters.host import Host
 from energygate.meters.rapl.powercap import Powercap
+from energygate.meters.rapl.texts import CONTAINER, permission
 try:
     marks = tuple(map(Path, sys.argv[3:]))
     host = Host(cpuinfo=Path(sys.argv[2]), mountinfo=Path(sys.argv[2]), container_marks=marks, user="runner")
@@ -406,7 +375,7 @@ def test_a_counter_that_only_root_may_read_is_refused_with_the_commands_that_ope
     path = powercap("server2").root / "devices/virtual/powercap/intel-rapl" / zone / file
     path.chmod(0)
     root = path.parents[zone.count("/") + 5]
-    assert read_without_privileges(root, host) == DENIED.format(path=path) + TEXT_P
+    assert read_without_privileges(root, host) == DENIED.format(path=path) + permission("runner")
 
 
 def test_in_a_container_that_is_done_on_the_host(powercap, host, tmp_path):
@@ -414,14 +383,23 @@ def test_in_a_container_that_is_done_on_the_host(powercap, host, tmp_path):
     (path := tree.energy_file("intel-rapl:0")).chmod(0)
     (mark := tmp_path / ".dockerenv").touch()
     assert read_without_privileges(tree.root, host, mark) == (
-        f"{DENIED.format(path=path)}{TEXT_P}\nThis is a container ({mark} exists): do that on its host. {TEXT_C}"
+        f"{DENIED.format(path=path)}{permission('runner')}\n"
+        f"This is a container ({mark} exists): do that on its host. {CONTAINER}"
     )
 
 
 def test_the_documentation_gives_the_same_commands():
-    documented = (ROOT / "docs/measuring.md").read_text()
-    commands = [line for line in TEXT_P.replace("energygate runner", "energygate USER").splitlines() if line[-1] != ":"]
-    assert [line for line in commands if line not in documented] == []
+    section = section_of("RAPL permission")
+    *commands, until_the_next_boot = [line for line in permission("USER").splitlines() if not line.endswith(":")]
+    assert "".join(re.findall(r"^```\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)).splitlines() == commands
+    assert f"`{until_the_next_boot}`" in section
+    assert permission("alice").startswith("sudo groupadd -f energygate && sudo usermod -aG energygate alice\n")
+
+
+def test_the_documentation_gives_the_same_options_for_containers():
+    options = re.findall(r"`(.*?)`", CONTAINER)
+    assert len(options) == 4
+    assert [option for option in options if f"`{option}`" not in section_of("RAPL in containers")] == []
 
 
 def test_psys_alone_is_not_measured_by_accident(powercap, host):
@@ -448,7 +426,7 @@ def test_a_container_is_told_how_to_see_the_counters(tmp_path):
     (mark := tmp_path / ".dockerenv").touch()
     assert refusal(Powercap(tmp_path, host=make_host(tmp_path, marks=(mark,)))) == (
         f"No RAPL counters in {tmp_path}: this is a container ({mark} exists). Container runtimes put an empty "
-        f"read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. {TEXT_C}"
+        f"read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. {CONTAINER}"
     )
 
 
@@ -457,7 +435,7 @@ def test_a_container_without_a_mark_is_known_by_what_lies_over_the_counters(tmp_
     assert refusal(Powercap(tmp_path, host=host)) == (
         f"No RAPL counters in {tmp_path}: this is a container (a tmpfs lies over the counters). Container runtimes put "
         "an empty read-only tmpfs over /sys/devices/virtual/powercap, so the counters are absent even for root. "
-        f"{TEXT_C}"
+        f"{CONTAINER}"
     )
 
 
@@ -577,3 +555,20 @@ def test_the_flat_view_of_the_rig_shows_zones_twice_as_sysfs_does(powercap):
         "intel-rapl:1",
     ]
     assert re.fullmatch(r"\d{12}\n", tree.energy_file("intel-rapl:0").read_text())
+
+
+def test_a_counter_that_wraps_too_often_to_be_watched_is_refused(powercap, rapl):
+    tree = powercap("one")
+    folder = tree.root / "devices/virtual/powercap/intel-rapl/intel-rapl:0"
+    (folder / "max_energy_range_uj").write_text("256000000\n")
+    tree.write("intel-rapl:0", 5000)
+    with pytest.raises(MeterUnavailable) as refused:
+        rapl(tree)
+    assert refused.value.what == f"{folder}/energy_uj may wrap every 0.256 s, more often than it can be read."
+
+
+def test_a_power_limit_that_is_no_number_of_the_kernel_says_nothing(powercap, rapl):
+    tree = powercap("one")
+    folder = tree.root / "devices/virtual/powercap/intel-rapl/intel-rapl:0"
+    (folder / "constraint_0_power_limit_uw").write_text("9" * 4000)
+    assert [domain.name for domain in rapl(tree).domains] == ["package-0"]

@@ -198,7 +198,7 @@ def test_a_sample_that_is_no_number_makes_the_window_invalid(server, opened, mac
     server.energies[PACKAGE] = lambda t: "NaN" if at_s < t < at_s + 1.5 else alive(t)
     machine.work(25.0)
     assert invalid(opened, start) == (
-        f"scrapes: {PACKAGE_TEXT}: One of its samples is no finite number from 0. "
+        f"scrapes: {PACKAGE_TEXT}: One of its samples is no number from 0 to 1e+12 J. "
         "Mend the exporter: its own /metrics shows it too."
     )
 
@@ -324,6 +324,27 @@ def test_a_domain_that_another_meter_measures_too_is_refused(opened, rapl, power
     assert str(refused.value) == (
         "rapl and prometheus both measure package-0. Their energy would be counted twice. "
         "Name one of them in --energy-meters."
+    )
+
+
+@pytest.mark.parametrize("at_s", [1e308, -1e308, FakePrometheus.START_S + 3000, FakePrometheus.START_S])
+def test_samples_of_another_time_than_was_asked_for_are_refused(server, make, at_s):
+    matrix = [{"metric": {"__name__": "node_rapl_package_joules_total"}, "values": [[at_s, "1"]]}]
+    body = {"status": "success", "data": {"resultType": "matrix", "result": matrix}}
+    server.answers = {"[600s]": (200, json.dumps(body))}
+    assert refusal_of(make()) == (
+        "http://prometheus.test:9090 gives no answer of Prometheus's HTTP API: a sample of another time than was asked "
+        "for. Without its samples the energy is unknown. Mend prometheus.url."
+    )
+
+
+@pytest.mark.parametrize(("at_s", "shown"), [(1e308, "1e+308"), (-1.0, "-1"), (10**35, "1e+35")])
+def test_a_server_whose_clock_shows_no_time_is_refused_without_300_digits(server, make, at_s, shown):
+    body = {"status": "success", "data": {"resultType": "scalar", "result": [at_s, "1"]}}
+    server.answers = {"time()": (200, json.dumps(body))}
+    assert refusal_of(make()) == (
+        f"http://prometheus.test:9090 gives no answer of Prometheus's HTTP API: a time of {shown} s (1). Without its "
+        "samples the energy is unknown. Mend prometheus.url."
     )
 
 

@@ -35,9 +35,11 @@ def test_samples_are_microjoules_whatever_the_unit(unit, text, raw_uj):
     assert samples_of([(7.25, text)], unit) == Samples((7.25,), (raw_uj,))
 
 
-@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "-1", "", "many"])
-def test_a_sample_that_is_no_finite_number_from_0_is_refused(text):
-    with pytest.raises(Unscrapable, match=r"^One of its samples is no finite number from 0\. Mend the exporter"):
+@pytest.mark.parametrize(
+    "text", ["NaN", "+Inf", "-Inf", "-1", "", "many", "1_0", "\u0661", " 1", "1e13", "1e999", "1e308"]
+)
+def test_a_sample_that_is_no_possible_number_of_joules_is_refused(text):
+    with pytest.raises(Unscrapable, match=r"^One of its samples is no number from 0 to 1e\+12 J\. Mend the exporter"):
         samples_of([(1.0, "1"), (2.0, text)], "J")
 
 

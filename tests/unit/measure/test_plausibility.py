@@ -1,6 +1,6 @@
 import pytest
 
-from energygate.measure.readings import doubtful_readings
+from energygate.measure.plausibility import doubtful_readings
 from energygate.meters.base import Domain
 from energygate.meters.diagnosis import Probe
 
