@@ -1,35 +1,48 @@
 """The Python interface: `energygate.open_meters`, `energygate.measure`, `energygate.compare`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from energygate.clock import SystemClock
+from energygate.conversion import convert
 from energygate.measure.open_trial import OpenTrial
 from energygate.measure.requirement import Requirement, TrialSettings
 from energygate.meters import select
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
+from energygate.meters.options import PrometheusOptions
 from energygate.model import GateReport, Run
 from energygate.pipeline import judge, split_by_machine
 from energygate.policy import Policy
 
 
-def open_meters(meters: str = "auto", *, sysfs: str | Path = "/sys") -> MeterGroup:
+def open_meters(
+    meters: str = "auto", *, sysfs: str | Path = "/sys", prometheus: Mapping[str, object] | None = None
+) -> MeterGroup:
     """Open the meters to measure with; close them with `close()` or use them as a context manager.
+
+    No `energygate.yml` is read.
 
     Parameters
     ----------
     meters : str
-        Comma list of `rapl`, `nvml`, `estimate`, `replay:FILE`; `auto` takes every hardware counter there is.
+        Comma list of `rapl`, `nvml`, `pyrapl`, `prometheus`, `codecarbon`, `estimate`, `replay:FILE`; `auto` takes
+        `rapl` and `nvml`, whichever can be used.
+    prometheus : mapping, optional
+        What stands below `prometheus:` in an `energygate.yml`: where the meter of that name finds its counters.
+        ``{"url": "http://127.0.0.1:9090", "preset": "node_exporter"}``
 
     Raises
     ------
     MeterUnavailable
         With the reason and the fix; an estimate is never taken unasked.
+    EnergyGateError
+        There is no such meter, or its options are missing or impossible.
     """
     names = [name.strip() for name in meters.split(",")]
-    return select.open_meters(names, select.MeterOptions(sysfs=Path(sysfs))).group
+    scraped = None if prometheus is None else convert(dict(prometheus), PrometheusOptions, origin="prometheus=")
+    return select.open_meters(names, select.MeterOptions(sysfs=Path(sysfs), prometheus=scraped)).group
 
 
 @contextmanager

@@ -185,7 +185,8 @@ def _require_block(options: PrometheusOptions | None) -> PrometheusOptions:
         raise ConfigError(
             "The meter prometheus is asked for, and nothing says where it is.",
             why="Without an address and a preset there is nothing to scrape.",
-            fix='Add to energygate.yml: prometheus: {url: "http://127.0.0.1:9090", preset: node_exporter}.',
+            fix='Add to energygate.yml: prometheus: {url: "http://127.0.0.1:9090", preset: node_exporter}. '
+            "From Python, give open_meters the same: prometheus={...}.",
         )
     return options
 

@@ -390,7 +390,7 @@ def test_a_schema_is_printed(energygate, kind):
             2,
             f"Two benchmarks are called {NAME}. Rename one of them, or name its file once.",
         ),
-        (["run", "a.energy.yml", "--trials", "0"], 2, "--trials: '0': expected a whole number from 1."),
+        (["run", "a.energy.yml", "--trials", "0"], 2, "--trials: '0': expected a whole number from 1 to 1000000."),
         (
             ["run", "a.energy.yml", "--mode", "record", "--report", "json:r.json"],
             2,

@@ -144,6 +144,21 @@ def test_a_machine_without_counters_says_how_to_get_one(tmp_path):
     assert refused.value.fix
 
 
+def test_a_prometheus_server_is_given_as_the_configuration_gives_it():
+    """The counters of a server that is not there: its options are read, and nothing else is missing."""
+    with pytest.raises(energygate.EnergyGateError) as missing:
+        energygate.open_meters("prometheus")
+    assert missing.value.fix.endswith("From Python, give open_meters the same: prometheus={...}.")
+    with pytest.raises(energygate.EnergyGateError) as wrong:
+        energygate.open_meters("prometheus", prometheus={"url": "http://127.0.0.1:1", "preset": "rapl"})
+    assert str(wrong.value) == (
+        "prometheus=: preset: Invalid enum value 'rapl'. Allowed here: custom, dcgm, kepler, kepler-legacy, "
+        "node_exporter, scaphandre."
+    )
+    with pytest.raises(energygate.MeterUnavailable, match=r"^http://127\.0\.0\.1:1 does not answer: ConnectError: "):
+        energygate.open_meters("prometheus", prometheus={"url": "http://127.0.0.1:1", "preset": "node_exporter"})
+
+
 def test_runs_are_compared_as_the_documentation_shows():
     sessions = [a_run(a_benchmark(), day=day) for day in (1, 2, 3)]
     worse = a_run(a_benchmark(trials=some_trials((130.1, 129.7, 130.4, 130.0, 129.9))), day=4)

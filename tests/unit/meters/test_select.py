@@ -51,7 +51,8 @@ def test_prometheus_without_its_block_says_what_to_write(options):
         open_meters(["prometheus"], options)
     assert str(refused.value) == (
         "The meter prometheus is asked for, and nothing says where it is. Without an address and a preset there is "
-        'nothing to scrape. Add to energygate.yml: prometheus: {url: "http://127.0.0.1:9090", preset: node_exporter}.'
+        'nothing to scrape. Add to energygate.yml: prometheus: {url: "http://127.0.0.1:9090", preset: node_exporter}. '
+        "From Python, give open_meters the same: prometheus={...}."
     )
 
 
