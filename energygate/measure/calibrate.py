@@ -138,13 +138,14 @@ class Calibrator:
         before = self._sample()
         start = self.meter.begin(Window())
         self.clock.sleep(self.seconds)
+        after = self._sample()
+        elapsed_s = self.clock.now_s() - start.at_s  # the counter is read at once, and then looked at for a while
         try:
             energy_j = self.meter.end(start).energy_j
         except MeasurementInvalid as fault:
             raise _no_model(f"{self.meter.name} had a fault: {fault.sentence.rstrip('.')}") from fault
-        elapsed_s = self.clock.now_s() - start.at_s
         packages_j = sum(energy_j[domain.name] for domain in self.meter.domains if domain.part == "cpu")
-        return Level(wanted=wanted, busy=self._busy(before, self._sample()), power_w=packages_j / elapsed_s)
+        return Level(wanted=wanted, busy=self._busy(before, after), power_w=packages_j / elapsed_s)
 
     def _sample(self) -> Sample:
         return sample(Window(), proc=self.proc, clock=self.clock, own_s=self.own_s)

@@ -120,7 +120,8 @@ def _compared(
     if sum(each.usable for each in probes if each.name in _SAME_COUNTER) < len(_SAME_COUNTER):
         return probes, ()
     try:
-        agreement = cross_check(*(make_meter(name, options) for name in _SAME_COUNTER), sleep=sleep)
+        meters = (make_meter(name, options) for name in _SAME_COUNTER)
+        agreement = cross_check(*meters, clock=options.clock, sleep=sleep)
     except (MeterUnavailable, MeasurementInvalid) as fault:
         what = f"rapl and pyrapl could not be compared: {fault}"
         return probes, (Finding(what=what, why="Two readers of one counter must agree.", fix="energygate doctor"),)

@@ -169,13 +169,14 @@ def test_nothing_valid_is_5_in_every_mode(energygate):
     assert not (energygate.folder / "baselines").exists()
 
 
-def test_too_few_trials_are_not_recorded(energygate):
+def test_too_few_trials_are_refused_before_they_are_measured(energygate):
     meters = energygate.windows("w.jsonl")
-    code, out, err = energygate("run", "a.energy.yml", "--mode", "record", "--trials", "4", "--meters", meters)
-    assert (code, "stored as" in out) == (5, False)
-    assert err.splitlines()[-1] == (
-        f"error: not recorded as a session: {NAME}: 4 valid trials, and fewer than 5 are no session"
+    done = energygate("run", "a.energy.yml", "--mode", "record", "--trials", "4", "--meters", meters)
+    error = (
+        "error: trials.count: at most 4 trials of a benchmark would be recorded, and fewer than 5 are no session. "
+        "Nothing could be compared with them. Give 5 or more: --trials=5.\n"
     )
+    assert done == (2, "", error)
     assert not (energygate.folder / "baselines").exists()
 
 

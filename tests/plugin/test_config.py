@@ -99,7 +99,7 @@ def test_a_pattern_that_fits_no_benchmark_is_a_warning_and_fails_nothing(project
     ("name", "value", "message"),
     [
         ("ENERGYGATE_MODE", "gait", "ENERGYGATE_MODE: 'gait': allowed: measure, gate, record."),
-        ("ENERGYGATE_TRIALS", "0", "ENERGYGATE_TRIALS: '0': expected a whole number from 1."),
+        ("ENERGYGATE_TRIALS", "0", "ENERGYGATE_TRIALS: '0': expected a whole number from 1 to 1000000."),
         ("ENERGYGATE_MIN_TIME", "x", "ENERGYGATE_MIN_TIME: 'x': expected seconds above 0."),
         ("ENERGYGATE_ALLOW_ESTIMATES", "maybe", "ENERGYGATE_ALLOW_ESTIMATES: 'maybe': expected true or false."),
     ],

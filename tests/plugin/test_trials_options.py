@@ -83,9 +83,9 @@ def test_a_window_below_the_least_time_does_not_count_and_the_message_says_what_
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--energy-trials=0", "--energy-trials: '0': expected a whole number from 1."),
-        ("--energy-trials=ten", "--energy-trials: 'ten': expected a whole number from 1."),
-        ("--energy-warmup=-1", "--energy-warmup: '-1': expected a whole number from 0."),
+        ("--energy-trials=0", "--energy-trials: '0': expected a whole number from 1 to 1000000."),
+        ("--energy-trials=ten", "--energy-trials: 'ten': expected a whole number from 1 to 1000000."),
+        ("--energy-warmup=-1", "--energy-warmup: '-1': expected a whole number from 0 to 1000000."),
         ("--energy-min-time=0", "--energy-min-time: '0': expected seconds above 0."),
         ("--energy-min-time=inf", "--energy-min-time: 'inf': expected seconds above 0."),
     ],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from energygate.meters.base import Meter, Window
+from energygate.meters.base import Meter, Reading, Window
 from energygate.units import format_change
 
 TOLERANCE: Final = 0.005  # each end of the 2 s may miss one refresh of 1 ms: 0.1 %
@@ -26,7 +26,7 @@ class Agreement:
     first, second : str
         The meters.
     ratios : mapping of domain to float
-        Energy by the second meter over that by the first; infinite or NaN where a domain is missing or has no energy.
+        Power by the second meter over that by the first; infinite or NaN where a domain is missing or has no energy.
     """
 
     first: str
@@ -55,9 +55,17 @@ class Agreement:
 
 
 def cross_check(
-    first: Meter, second: Meter, *, seconds: float = 2.0, sleep: Callable[[float], None] = time.sleep
+    first: Meter,
+    second: Meter,
+    *,
+    seconds: float = 2.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Agreement:
     """Measure the same seconds by both, each closed before and after.
+
+    The second one ends when the first has looked whether its counters still move, a few milliseconds later: so powers
+    are compared.
 
     Raises
     ------
@@ -72,9 +80,9 @@ def cross_check(
             opened.callback(meter.close)
         starts = first.begin(Window()), second.begin(Window())
         sleep(seconds)
-        one_j, other_j = first.end(starts[0]).energy_j, second.end(starts[1]).energy_j
-    domains = dict.fromkeys([*one_j, *other_j])
-    ratios = {domain: _ratio(one_j.get(domain), other_j.get(domain)) for domain in domains}
+        one_w, other_w = (_power_w(*each, clock=clock) for each in zip((first, second), starts, strict=True))
+    domains = dict.fromkeys([*one_w, *other_w])
+    ratios = {domain: _ratio(one_w.get(domain), other_w.get(domain)) for domain in domains}
     return Agreement(first=first.name, second=second.name, ratios=ratios)
 
 
@@ -93,10 +101,15 @@ def shadowed_tests() -> str | None:
     )
 
 
-def _ratio(one_j: float | None, other_j: float | None) -> float:
-    if one_j is None or other_j is None:
+def _power_w(meter: Meter, start: Reading, *, clock: Callable[[], float]) -> dict[str, float]:
+    elapsed_s = clock() - start.at_s  # counters are read at once, and then looked at
+    return {domain: used_j / elapsed_s for domain, used_j in meter.end(start).energy_j.items()}
+
+
+def _ratio(one_w: float | None, other_w: float | None) -> float:
+    if one_w is None or other_w is None:
         return math.nan
-    return other_j / one_j if one_j else math.inf
+    return other_w / one_w if one_w else math.inf
 
 
 def _told(ratio: float) -> str:

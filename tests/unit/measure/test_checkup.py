@@ -28,6 +28,7 @@ def checked(workshop, host):
             sysfs=sysfs,
             host=host,
             clock=workshop.now_s,
+            sleep=workshop.sleep,
             environ={},
             estimate=estimate or EstimateOptions(),
         )

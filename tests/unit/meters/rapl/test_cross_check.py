@@ -14,7 +14,7 @@ def compared(rapl_w, pyrapl_w, **more):
     clock = HandClock()
     rapl = ConstantPower(clock, power_w=rapl_w, name="rapl")
     pyrapl = ConstantPower(clock, power_w=pyrapl_w, name="pyrapl", **more)
-    found = cross_check(rapl, pyrapl, sleep=clock.sleep)
+    found = cross_check(rapl, pyrapl, clock=clock.now_s, sleep=clock.sleep)
     assert clock.slept == [2.0]
     return found
 
@@ -24,6 +24,26 @@ def test_meters_that_agree_are_said_to():
     assert found.ratios == pytest.approx({"package-0": 1.004, "dram-0": 1.0})
     assert found.agrees
     assert found.sentence == "pyrapl agrees with rapl: +0.4 % where they are furthest apart."
+
+
+class Looking(ConstantPower):
+    """It looks at its counters for a while when it has read them, as RAPL's meter does."""
+
+    def end(self, start):
+        measured = super().end(start)
+        self._clock.sleep(0.1)
+        return measured
+
+
+def test_the_one_that_ends_later_is_not_taken_for_one_that_counts_more():
+    clock = HandClock()
+    found = cross_check(
+        Looking(clock, power_w={"package-0": 50.0}),
+        Looking(clock, power_w={"package-0": 50.0}),
+        clock=clock.now_s,
+        sleep=clock.sleep,
+    )
+    assert found.ratios == pytest.approx({"package-0": 1.0})
 
 
 def test_more_than_half_a_percent_apart_is_an_error_that_names_the_domain():
