@@ -1,11 +1,12 @@
 """The environment of pyRAPL and CodeCarbon (`make .venv/.adapters`), and a process in it that drives their meters."""
 
-import json
 import os
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+
+from rig.child import Child
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -19,26 +20,6 @@ def missing():
     return None if PYTHON.exists() else f"environment {PYTHON.parent.parent} (make .venv/.adapters)"
 
 
-class AdapterChild:
-    """`ask("open")` runs a command of adapter_child.py; `said` is what came out at its standard error."""
-
-    def __init__(self, process):
-        self._process = process
-
-    def ask(self, command):
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def ask_all(self, commands):
-        return [self.ask(command) for command in commands.split(", ")][-1]
-
-    @property
-    def said(self):
-        """Ends it, and gives what it wrote to the terminal."""
-        return self._process.communicate()[1]
-
-
 @contextmanager
 def started(words, *, cwd, env):
     """A child of these words: `started([PYTHON, CHILD, "pyrapl", "/sys", cpuinfo], ...)`."""
@@ -47,5 +28,5 @@ def started(words, *, cwd, env):
     with subprocess.Popen(
         words, text=True, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | paths | env
     ) as process:
-        yield AdapterChild(process)
+        yield Child(process)
         process.communicate()

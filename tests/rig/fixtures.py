@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from rig import adapters, lookalike, mount, namespace
+from rig.child import Child
 from rig.lookalike import LookAlike
 from rig.machine import Machine
 from rig.plain import FakeClock, PlainTree
@@ -152,18 +153,6 @@ def nvml_library(tmp_path_factory):
     return folder
 
 
-class NvmlChild:
-    """A process in which the real bindings read the look-alike; `ask("open")` runs a command of nvml_child.py there."""
-
-    def __init__(self, process):
-        self._process = process
-
-    def ask(self, command):
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-
 @pytest.fixture
 def nvml_state(tmp_path):
     """Make GPUs: `nvml_state([{"energy_period": 0.1}])`."""
@@ -192,7 +181,7 @@ def nvml_child(tmp_path, nvml_library, host):
                 )
             )
             stack.callback(process.stdin.close)
-            return NvmlChild(process)
+            return Child(process)
 
         yield start
 
