@@ -57,6 +57,7 @@ class Session:
     epoch_s: float = 0.0
     idle: IdlePower = field(init=False)
     _noted: tuple[str, ...] = ()
+    _unkept: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         self.epoch_s = self.clock.now_s()
@@ -121,6 +122,7 @@ class Session:
             notes=(*noted, *series.notes, *([early] if early else []), *drifted),
         )
         self.benchmarks.append(benchmark)
+        self._unkept = None
         return benchmark
 
     def measure(self, workload: Workload, settings: TrialSettings, *, location: Location | None = None) -> Benchmark:
@@ -131,6 +133,17 @@ class Session:
         self.get_ready(NOTHING_LOADED)
         series = self.series(workload.name, settings, adaptive=workload.repeatable, pids=workload.pids)
         failure: str | None = None
+
+        def keep() -> Benchmark:
+            return self.record(
+                series,
+                definition=workload.definition,
+                labels=workload.labels,
+                location=location,
+                invalid=failure,
+            )
+
+        self._unkept = keep
         try:
             workload.open()
             _drive(workload, series)
@@ -139,13 +152,7 @@ class Session:
         finally:  # kept first: stopping a server takes a while, in which the next interrupt may come
             try:
                 with interrupts_held_back():
-                    benchmark = self.record(
-                        series,
-                        definition=workload.definition,
-                        labels=workload.labels,
-                        location=location,
-                        invalid=failure,
-                    )
+                    benchmark = keep()
             finally:
                 workload.close()
         return benchmark
@@ -161,6 +168,8 @@ class Session:
 
     def run(self) -> Run:
         """Freeze everything measured so far."""
+        if self._unkept is not None:  # an interrupt came between its last trial and its being kept
+            self._unkept()
         return Run(
             run_id=self.run_id,
             started_at=self.started_at,

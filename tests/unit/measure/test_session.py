@@ -174,6 +174,28 @@ def test_an_interrupt_while_the_workload_is_stopped_costs_no_benchmark(session, 
     assert [len(benchmark.valid) for benchmark in session.run().benchmarks] == [3]
 
 
+class InterruptedWhileKept(ScriptedWorkload):
+    """An interrupt comes after its last trial, when it is asked for its labels the first time."""
+
+    interrupted = False
+
+    @property
+    def labels(self):
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        return {"model": "m"}
+
+
+def test_an_interrupt_before_a_measured_benchmark_is_kept_costs_no_trial(session, clock):
+    workload = InterruptedWhileKept(clock)
+    with pytest.raises(KeyboardInterrupt):
+        session.measure(workload, SETTINGS)
+    for _ in range(2):  # freezing it twice keeps it once
+        assert [(b.name, len(b.trials), b.labels) for b in session.run().benchmarks] == [(NAME, 3, {"model": "m"})]
+    assert workload.events[-1] == "close"
+
+
 def test_the_hash_of_a_workload_does_not_depend_on_the_order_of_its_keys():
     assert workload_hash({"a": 1, "b": [1, 2]}) == workload_hash({"b": [1, 2], "a": 1})
     assert workload_hash({"a": 1, "b": [1, 2]}) != workload_hash({"a": 1, "b": [2, 1]})
