@@ -4,15 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
+ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py  # where tests are marked so: collecting all takes a minute
 
-.PHONY: demo test lint bench peers soak clean
+.PHONY: demo test lint bench peers ab-peer characteristics two-stages soak clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression
 	@$(BIN)/python examples/demo.py
 
 test: lint $(VENV)/.llm $(VENV)/.adapters $(VENV)/.debian  ## lint, then every test, then the coverage of what decides
-	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
-	$(BIN)/python -m coverage report --include='energygate/compare.py,energygate/gate.py,energygate/policy.py,energygate/stats/*,energygate/baseline/*' --fail-under=95
+	$(BIN)/python -m pytest --cov --cov-report= -m alone $(ALONE)
+	$(BIN)/python -m pytest --cov --cov-report= --cov-append -m 'not alone' -n 2 --dist loadfile
+	$(BIN)/python -m coverage report --include='energygate/compare/*,energygate/gate/*,energygate/judging.py,energygate/policy.py,energygate/samples.py,energygate/history/*,energygate/stats/*,energygate/baseline/*' --fail-under=95
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(CHECKED)
@@ -24,9 +26,19 @@ bench: $(VENV)/.dev $(VENV)/.llm  ## what the README claims, measured
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/rapl_window.py
 	$(BIN)/python benchmarks/keep_alive.py
+	$(BIN)/python benchmarks/judging.py
 
 peers: $(VENV)/.dev  ## energygate and six others on the same counters, against the truth; installs them below build
 	$(BIN)/python benchmarks/meters_vs_peers.py
+
+ab-peer: $(VENV)/.dev  ## energygate ab beside joules ci on the same commits: cost of an execution, alarms, what is found
+	$(BIN)/python benchmarks/ab_vs_joules.py
+
+characteristics: $(VENV)/.dev  ## false alarms and power of energygate's rule and of others': docs/statistics.md
+	$(BIN)/python benchmarks/operating_characteristics.py --full --check
+
+two-stages: $(VENV)/.dev  ## sixty pull requests on simulated counters, end to end: how often the gate is wrong
+	$(BIN)/python benchmarks/two_stages.py
 
 soak: $(VENV)/.dev  ## ten minutes of trials: nothing may grow
 	$(BIN)/python benchmarks/soak.py

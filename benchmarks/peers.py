@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench-peers"
@@ -18,12 +18,12 @@ REQUIREMENTS = {
 INSTALL_S = 300.0
 
 
-def install() -> tuple[dict[str, Path], dict[str, str]]:
+def install(names: Iterable[str] = tuple(REQUIREMENTS)) -> tuple[dict[str, Path], dict[str, str]]:
     """Give the Python of each peer's environment, and why a peer has none."""
     pythons, missing = {}, {}
-    for name, requirement in REQUIREMENTS.items():
+    for name in names:
         try:
-            pythons[name] = _python(name.lower().removesuffix("-gap"), requirement)
+            pythons[name] = _python(name.lower().removesuffix("-gap"), REQUIREMENTS[name])
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             missing[name] = _why(error)
     return pythons, missing

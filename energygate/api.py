@@ -6,6 +6,7 @@ from pathlib import Path
 
 from energygate.clock import SystemClock
 from energygate.conversion import convert
+from energygate.judging import judge_given
 from energygate.measure.open_trial import OpenTrial
 from energygate.measure.requirement import Requirement, TrialSettings
 from energygate.meters import select
@@ -13,7 +14,6 @@ from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
 from energygate.meters.options import PrometheusOptions
 from energygate.model import GateReport, Run
-from energygate.pipeline import judge, split_by_machine
 from energygate.policy import Policy
 
 
@@ -71,5 +71,5 @@ def measure(meter: MeterGroup, *, sync: Callable[[], object] | None = None) -> I
 
 
 def compare(*, baseline: Sequence[Run], head: Run, policy: Policy | None = None) -> GateReport:
-    """Compare a run with stored runs, each of them one session, and decide."""
-    return judge(head, split_by_machine(baseline, head), policy or Policy())
+    """Compare a run with stored runs, each of them one session, or with one base that was measured in turns with it."""
+    return judge_given(baseline, head, policy or Policy())

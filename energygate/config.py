@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from msgspec import structs
 
-from energygate.config_keys import ConfigFile, GateKeys, MarkerKeys
+from energygate.config_keys import AnchorKeys, ConfigFile, ConfirmKeys, GateKeys, MarkerKeys
 from energygate.conversion import convert
 from energygate.errors import ConfigError
+from energygate.measure.assignment import assignment_in
 from energygate.measure.conditions import NoiseLimits
 from energygate.measure.requirement import TrialSettings
 from energygate.model import Outcome
-from energygate.options import Given, apply_options, is_path
-from energygate.policy import Policy, Rules
-from energygate.settings import NamedSuite, Settings, first_of, overridden
+from energygate.options import Given, apply_options, command_words, is_path
+from energygate.policy import Anchor, Confirm, Policy, Rules
+from energygate.settings import NamedSuite, Settings, SideSettings, first_of, overridden
 from energygate.workloads.suites import SuiteFile, duplicate_name
 from energygate.workloads.text import printable
 
@@ -53,8 +55,28 @@ def load_settings(
     path = config_path(named, folder=folder, here=here)
     file = read_config(path) if named or path.exists() else ConfigFile(version=1)
     home = path.parent if named or path.exists() else folder
-    base = _from_file(file, home=home, path=path)
+    base = replace(_from_file(file, home=home, path=path), config=path if named or path.exists() else None)
+    if (assignment := assignment_in(environ)) is not None:
+        base = _measured_alike(base, None if assignment.config is None else Path(assignment.config))
     return apply_options(base, given, here=here)
+
+
+def _measured_alike(side: Settings, path: Path | None) -> Settings:
+    """Give the settings of one side, with what says how to measure from the file of the one that interleaves."""
+    file = ConfigFile(version=1) if path is None else read_config(path)
+    driver = _from_file(structs.replace(file, suites=()), home=side.folder, path=path or Path(DEFAULT_FILE))
+    return replace(
+        side,
+        meters=driver.meters,
+        sysfs=driver.sysfs,
+        rapl=driver.rapl,
+        nvml=driver.nvml,
+        prometheus=driver.prometheus,
+        estimate=driver.estimate,
+        noise=driver.noise,
+        trials=driver.trials,
+        overrides=driver.overrides,
+    )
 
 
 def config_path(named: Path | None, *, folder: Path, here: Path) -> Path:
@@ -138,7 +160,13 @@ def marker_keys(arguments: Mapping[str, Any], *, origin: str) -> MarkerKeys:
 def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
     suites = (*_own_suites(file, path=path, folder=home), *_named_suites(file, path=path, folder=home))
     try:
-        policy = _policy(file.gate, allow_estimates=file.allow_estimates)
+        policy = replace(
+            _policy(file.gate, allow_estimates=file.allow_estimates),
+            anchors=tuple(_anchor(keys) for keys in file.anchors),
+            canary=file.canary,
+            confirm=_confirm(file.confirm),
+        )
+        sides = _sides(file.confirm)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     trials = overridden(TrialSettings(), file.trials)
@@ -158,6 +186,7 @@ def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
         baselines=str(home / file.baselines) if is_path(file.baselines) else file.baselines,
         trials=trials,
         policy=replace(policy, max_invalid=trials.max_invalid),
+        sides=sides,
         limits=file.limits,
         overrides=file.overrides,
         suites=suites,
@@ -203,6 +232,24 @@ def _policy(gate: GateKeys, *, allow_estimates: bool) -> Policy:
         screen_p=gate.screen.p,
         screen_effect=float(gate.screen.effect),
     )
+
+
+def _anchor(keys: AnchorKeys) -> Anchor:
+    return Anchor(name=keys.name, commit=keys.commit, budget=float(keys.budget))
+
+
+def _confirm(keys: ConfirmKeys) -> Confirm:
+    return Confirm(
+        which=keys.which, min_blocks=keys.min_blocks, max_blocks=keys.max_blocks, max_minutes=keys.max_minutes
+    )
+
+
+def _sides(keys: ConfirmKeys) -> SideSettings:
+    try:
+        setup = command_words(keys.setup) if keys.setup is not None else ()
+    except ValueError as error:
+        raise ConfigError(f"confirm.setup: {keys.setup!r}: {error}.") from error
+    return SideSettings(against=keys.against, setup=setup, venv=keys.venv)
 
 
 def _relative(path: Path, folder: Path) -> str:

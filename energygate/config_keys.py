@@ -9,7 +9,8 @@ from energygate.conversion import Percent, percent
 from energygate.measure.idle import SHORTEST_IDLE_S
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
 from energygate.meters.select import METER_NAMES
-from energygate.policy import require_shares
+from energygate.model import Commit, Metric, OwnRules
+from energygate.policy import LOWEST_MIN_BLOCKS, MOST_BLOCKS, require_blocks, require_shares
 from energygate.units import format_percent
 from energygate.workloads.suites import Limits, PositiveSeconds, Suite, TrialOverrides, Trials, WarmUps
 
@@ -85,6 +86,21 @@ class GateKeys(_Keys, frozen=True, kw_only=True):
         _require_share("work_tolerance", self.work_tolerance)
 
 
+class ConfirmKeys(_Keys, frozen=True, kw_only=True):
+    """What is measured again beside its base, how often, and how each side is made ready."""
+
+    against: Annotated[str, Meta(min_length=1)] = "auto"
+    which: Literal["suspects", "unresolved", "all"] = "suspects"
+    min_blocks: Annotated[int, Meta(ge=LOWEST_MIN_BLOCKS, le=MOST_BLOCKS)] = 10
+    max_blocks: Annotated[int, Meta(ge=LOWEST_MIN_BLOCKS, le=MOST_BLOCKS)] = 30
+    max_minutes: Annotated[float, Meta(gt=0, le=1e6)] | None = None
+    setup: Annotated[str, Meta(min_length=1)] | None = None
+    venv: bool = False
+
+    def __post_init__(self) -> None:
+        require_blocks(min_blocks=self.min_blocks, max_blocks=self.max_blocks, max_minutes=self.max_minutes)
+
+
 class OverrideKeys(_Keys, frozen=True, kw_only=True):
     """What the benchmarks of one name pattern do differently."""
 
@@ -92,6 +108,14 @@ class OverrideKeys(_Keys, frozen=True, kw_only=True):
     min_effect: Percent | None = None
     trials: Trials | None = None
     limit: Limits = {}
+
+
+class AnchorKeys(_Keys, frozen=True, kw_only=True):
+    """A commit that every later one is held against, and how much may have been added since."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    commit: Commit
+    budget: Percent
 
 
 class MarkerKeys(_Keys, frozen=True, kw_only=True):
@@ -103,6 +127,14 @@ class MarkerKeys(_Keys, frozen=True, kw_only=True):
     budget: Percent | None = None
     min_effect: Percent | None = None
     limit: Limits = {}
+
+    def as_rules(self) -> OwnRules:
+        """The part that says how to judge."""
+        return OwnRules(
+            budget=None if self.budget is None else float(self.budget),
+            min_effect=None if self.min_effect is None else float(self.min_effect),
+            limit={Metric(metric): bound for metric, bound in self.limit.items()},
+        )
 
     def as_trials(self) -> TrialOverrides:
         """The part that says how to measure."""
@@ -124,6 +156,9 @@ class ConfigFile(_Keys, frozen=True, kw_only=True):
     baselines: Annotated[str, Meta(min_length=1)] = "baselines"
     trials: TrialKeys = TrialKeys()
     gate: GateKeys = msgspec.field(default_factory=GateKeys)
+    confirm: ConfirmKeys = msgspec.field(default_factory=ConfirmKeys)
     limits: dict[str, Limits] = {}
     overrides: dict[str, OverrideKeys] = {}
+    anchors: tuple[AnchorKeys, ...] = ()
+    canary: Annotated[str, Meta(min_length=1)] | None = None
     suites: tuple[str | Suite, ...] = ()

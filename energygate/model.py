@@ -19,8 +19,10 @@ MOST_COUNTED: Final = 2**53  # whole numbers that every reader of JSON keeps
 Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
 MOST_J: Final = 1e12  # a megawatt for eleven days; sums and squares of what is beyond overflow
 Joules = Annotated[float, Meta(ge=0, le=MOST_J)]
+Fraction = Annotated[float, Meta(gt=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Time = Annotated[dt.datetime, Meta(tz=True)]
+RunId = Annotated[str, Meta(pattern="^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}$")]
 Commit = Annotated[str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
 MeterKind = Literal["counter", "integrated", "scraped", "estimate", "replay"]
 Label = Literal["", "estimate", "integrated power"]
@@ -129,6 +131,14 @@ class Location(Struct, frozen=True, kw_only=True):
     line: Annotated[int, Meta(ge=1)]
 
 
+class OwnRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a benchmark's own marker or suite says of its verdict; what it does not say is absent. Fractions."""
+
+    budget: Fraction | None = None
+    min_effect: Fraction | None = None
+    limit: dict[Metric, Annotated[float, Meta(gt=0, le=MOST_J)]] = {}
+
+
 class Benchmark(Struct, frozen=True, kw_only=True):
     """Every trial of one benchmark in one run.
 
@@ -140,6 +150,8 @@ class Benchmark(Struct, frozen=True, kw_only=True):
         Why the benchmark as a whole has nothing valid (a server that did not start, say).
     noisy : str or None
         Why no verdict can rest on it although it was measured: foreign load in too many trials, say.
+    rules : OwnRules
+        Who judges the run judges the benchmark by them.
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -150,6 +162,7 @@ class Benchmark(Struct, frozen=True, kw_only=True):
     noisy: str | None = None
     location: Location | None = None
     notes: tuple[str, ...] = ()
+    rules: OwnRules = OwnRules()
 
     @property
     def valid(self) -> tuple[Trial, ...]:
@@ -164,7 +177,8 @@ class Benchmark(Struct, frozen=True, kw_only=True):
     @property
     def primary(self) -> Metric:
         """The metric that decides: joules per request where requests are counted, else joules."""
-        counted = self.valid and all(trial.work.requests is not None for trial in self.valid)
+        valid = self.valid
+        counted = valid and all(trial.work.requests is not None for trial in valid)
         return Metric.J_PER_REQUEST if counted else Metric.ENERGY_J
 
 
@@ -236,19 +250,35 @@ class Idle(Struct, frozen=True, kw_only=True):
 
 
 class Acceptance(Struct, frozen=True, kw_only=True):
-    """An increase that somebody accepted: the window of sessions of that benchmark starts at this run."""
+    """A new level that somebody accepted: the window of sessions of that benchmark starts at a run that shows it.
+
+    Attributes
+    ----------
+    until : date or None
+        The last day on which it holds; None for good.
+    since : str or None
+        Id of the run where the window starts, if that is another one than the run that says so.
+    """
 
     benchmark: str
     by: str
     reason: str
     at: Time
+    until: dt.date | None = None
+    since: RunId | None = None
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """Every trial of every benchmark that one job measured: one session on one machine."""
+    """Every trial of every benchmark that one job measured: one session on one machine.
+
+    Attributes
+    ----------
+    interleaving : str or None
+        Id of the interleaving that it is one side of, if it is: both sides name the same.
+    """
 
     schema: Literal["energygate.run/1"] = RUN_SCHEMA
-    run_id: Annotated[str, Meta(pattern="^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}$")]
+    run_id: RunId
     started_at: Time
     source: Source
     tool: dict[str, str]
@@ -258,6 +288,7 @@ class Run(Struct, frozen=True, kw_only=True):
     idle: Idle | None = None
     accepts: tuple[Acceptance, ...] = ()
     notes: tuple[str, ...] = ()
+    interleaving: RunId | None = None
 
     def __post_init__(self) -> None:
         names = [benchmark.name for benchmark in self.benchmarks]
@@ -294,11 +325,14 @@ class Baseline:
     runs : tuple of Run
         Same fingerprint as the head, newest first.
     others : tuple of Run
-        The newest run of every other fingerprint, to say why there is nothing to compare with.
+        The newest run with a benchmark of every other fingerprint, to say why there is nothing to compare with.
+    at_base : frozenset of str, or None
+        Ids of the runs that the base revision has too; None where no base revision is known.
     """
 
     runs: tuple[Run, ...] = ()
     others: tuple[Run, ...] = ()
+    at_base: frozenset[str] | None = None
 
 
 class TrialCounts(Struct, frozen=True, kw_only=True):
@@ -339,7 +373,9 @@ class Row(Struct, frozen=True, kw_only=True):
     detectable : float or None
         The ratio that would fail nine times in ten.
     how : str
-        `stored` (against stored sessions), `interleaved`, or `limit` (`base` is then the limit itself).
+        `stored` (against stored sessions), `interleaved`, `limit` (`base` is then the limit itself), or `anchor`.
+    anchor : str
+        Name of the pinned commit that it is compared with.
     label : str
         What stands beside its numbers where they are no measurement: `estimate`, `integrated power`.
     """
@@ -358,7 +394,8 @@ class Row(Struct, frozen=True, kw_only=True):
     trials: TrialCounts = TrialCounts()
     sessions: Count = 0
     blocks: Count = 0
-    how: Literal["stored", "interleaved", "limit"] = "stored"
+    how: Literal["stored", "interleaved", "limit", "anchor"] = "stored"
+    anchor: str = ""
     detectable: float | None = None
     domains: dict[str, float] = {}
     work: dict[str, float] = {}

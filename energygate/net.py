@@ -47,8 +47,10 @@ def net_values(run: Run, benchmark: Benchmark, metric: Metric) -> NetValues | No
     ``max(|before - after| / 2, tau * P / (sqrt(6) * T))``: half its drift, or the edge error of an idle window of `T`
     seconds on counters that are refreshed every `tau`.
     """
+    if run.idle is None:
+        return None
     gross = [(trial, value) for trial in benchmark.valid if (value := trial.value(metric)) and trial.total_j > 0]
-    if run.idle is None or not gross:
+    if not gross:
         return None
     if refused := _refusal(run.idle, [trial for trial, _ in gross]):
         return NetValues(refused=refused)
@@ -80,7 +82,7 @@ def idle_warning(idle: Idle) -> str | None:
 
 def _with_net(row: Row, head: Run, sessions: Sequence[Run]) -> Row:
     benchmark = head.benchmark(row.benchmark)
-    if benchmark is None or row.how == "limit" or row.head is None:
+    if benchmark is None or row.how != "stored" or row.head is None:
         return row
     mine = net_values(head, benchmark, row.metric)
     if mine is None or head.idle is None:

@@ -1,20 +1,25 @@
 """What options and the environment say: option over environment over file."""
 
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from msgspec import structs
 
 from energygate.errors import ConfigError
+from energygate.measure.assignment import Assignment, assignment_in
 from energygate.model import Outcome
 from energygate.policy import FAILABLE
-from energygate.settings import FORMATS, Mode, ReportTarget, Settings, first_of
+from energygate.settings import FORMATS, Mode, ReportTarget, Settings, SideSettings, first_of
 from energygate.units import parse_percent
 from energygate.workloads.suites import LONGEST_S, MOST_TRIALS, TrialOverrides
 
 T = TypeVar("T")
+_LARGEST_SEED: Final = 2**53
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -39,16 +44,28 @@ class Given:
         items = [item.strip() for part in ([text] if isinstance(text, str) else text) for item in part.split(",")]
         return tuple(_parsed(item, parser, origin) for item in items if item)
 
+    def without(self, *names: str) -> "Given":
+        """Give the same as if nothing had been said of these options."""
+        variables = {_variable(name) for name in names}
+        return replace(
+            self,
+            options={name: value for name, value in self.options.items() if name not in names},
+            environ={name: value for name, value in self.environ.items() if name not in variables},
+        )
+
     def _find(self, name: str) -> tuple[Any, str]:
         given = self.options.get(name)
         if given is not None and given is not False and given != ():
             return given, f"{self.prefix}{name}"
-        variable = f"ENERGYGATE_{name.upper().replace('-', '_')}"
+        variable = _variable(name)
         return self.environ.get(variable) or None, variable
 
 
 def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
     """Lay what was given over what the file says; relative paths are relative to `here`. Raises ConfigError."""
+    assignment = assignment_in(given.environ)
+    if assignment is not None:
+        given = given.without("mode", "report", "save", "against", "setup", "venv", "fail-on")
     trials, warmup = given.parse("trials", _whole(1)), given.parse("warmup", _whole(0))
     min_time = given.parse("min-time", _seconds)
     baselines = given.parse("baselines", str)
@@ -59,12 +76,27 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
     allow = given.parse("allow-estimates", _truth)
     forced_budget = given.parse("budget", _budget)
     budget = first_of(forced_budget, base.policy.budget)
+    confirm = base.policy.confirm
     policy = replace(
         base.policy,
         fail_on=given.parse_each("fail-on", _outcome) or base.policy.fail_on,
         budget=budget,
         min_effect=min(base.policy.min_effect, budget),
         allow_estimates=first_of(allow, base.allow_estimates),
+        confirm=replace(
+            confirm,
+            min_blocks=first_of(given.parse("min-blocks", _whole(1)), confirm.min_blocks),
+            max_blocks=first_of(given.parse("max-blocks", _whole(1)), confirm.max_blocks),
+            max_minutes=given.parse("max-minutes", _minutes) or confirm.max_minutes,
+        ),
+    )
+    against = given.parse("against", str)
+    sides = replace(
+        base.sides,
+        against=against or base.sides.against,
+        setup=given.parse("setup", command_words) or base.sides.setup,
+        venv=first_of(given.parse("venv", _truth), base.sides.venv),
+        seed=given.parse("seed", _whole(0, _LARGEST_SEED)),
     )
     paths = [target.path for target in reports] + ([save] if save else [])
     if len({here / path for path in paths}) < len(paths):
@@ -75,7 +107,11 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
             f"{given.prefix}report asks for a verdict, and mode {mode} makes none.",
             fix=f"Use {given.prefix}save for the run itself, or mode gate.",
         )
-    return replace(
+    if against and mode is not Mode.GATE:
+        raise ConfigError(
+            f"{given.prefix}against asks for a second measurement, and mode {mode} judges none.", fix="Use mode gate."
+        )
+    settings = replace(
         base,
         mode=mode,
         meters=given.parse_each("meters", str) or base.meters,
@@ -87,7 +123,28 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         policy=policy,
         save=here / save if save else None,
         reports=tuple(replace(target, path=here / target.path) for target in reports),
+        sides=sides,
     )
+    return settings if assignment is None else assigned(settings, assignment)
+
+
+def assigned(settings: Settings, assignment: Assignment) -> Settings:
+    """Measure what one that interleaves asks for, and nothing else: one trial of each benchmark, and no verdict."""
+    return replace(
+        settings,
+        mode=Mode.MEASURE,
+        # A noisy trial counts here and says so, an invalid one is not replaced: whoever assigned judges whole blocks.
+        forced=replace_keys(settings.forced, count=1, warmup=0, max_invalid=1.0 if assignment.calibrates else 0.0),
+        idle_s=0.0,
+        save=Path(assignment.save),
+        sides=SideSettings(against="none"),
+        assignment=assignment,
+    )
+
+
+def replace_keys(keys: TrialOverrides, **changed: Any) -> TrialOverrides:
+    """Give the overrides with some of them changed."""
+    return structs.replace(keys, **changed)
 
 
 def _parsed(text: Any, parser: Callable[[str], T], origin: str) -> T:
@@ -97,22 +154,38 @@ def _parsed(text: Any, parser: Callable[[str], T], origin: str) -> T:
         raise ConfigError(f"{origin}: {text!r}: {error}.") from error
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def _variable(name: str) -> str:
+    return f"ENERGYGATE_{name.upper().replace('-', '_')}"
+
+
+def command_words(text: str) -> tuple[str, ...]:
+    """Split a command as a shell would; no shell runs it. Raises ValueError."""
+    words = tuple(shlex.split(text))
+    if not words:
+        raise ValueError("expected a command")
+    return words
+
+
+def _minutes(text: str) -> float:
+    return _seconds(text, "minutes")
+
+
+def _whole(least: int, most: int = MOST_TRIALS) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isdecimal() or len(text) > len(str(MOST_TRIALS)) or not least <= int(text) <= MOST_TRIALS:
-            raise ValueError(f"expected a whole number from {least} to {MOST_TRIALS}")
+        if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}")
         return int(text)
 
     return parse
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str, unit: str = "seconds") -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= LONGEST_S:
-        raise ValueError("expected seconds above 0")
+        raise ValueError(f"expected {unit} above 0")
     return seconds
 
 

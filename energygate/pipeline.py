@@ -8,34 +8,33 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Final, Protocol
 
-from msgspec import structs
-
+from energygate.baseline.revision import in_another_repository, runs_at
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
 from energygate.clock import Clock, SystemClock
 from energygate.compare import (
     FEWEST_TRIALS,
-    Window,
-    compare,
-    session_runs,
-    soft_key_differences,
     usable_trials,
 )
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, EnergyGateError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
-from energygate.gate import decide, exit_code, overall
+from energygate.judging import doubt_of, judge, judge_two_stages, screen
+from energygate.measure.assignment import Assignment, require_own_code
 from energygate.measure.energy import Energy
 from energygate.measure.frequency import frequency_note
 from energygate.measure.lock import machine_lock
 from energygate.measure.machine import Roots, describe_hardware, describe_machine
+from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import Session
 from energygate.measure.signals import interrupted_by_sigterm, interrupts_held_back
-from energygate.measure.source import read_source
+from energygate.measure.source import read_source, relative_to
 from energygate.measure.trials import Progress
-from energygate.measure.watch import watch_for
+from energygate.measure.watch import AlreadyQuiet, watch_for
 from energygate.meters.group import MeterGroup
+from energygate.meters.nvidia.processes import Kinship
 from energygate.meters.nvidia.visible import differing_variable
 from energygate.meters.processes import adopted_orphans
 from energygate.meters.select import (
@@ -49,25 +48,18 @@ from energygate.meters.select import (
 )
 from energygate.model import (
     Baseline,
-    BaselineRuns,
     Benchmark,
     GateReport,
-    Head,
-    Label,
     Location,
-    PolicyView,
-    Row,
     Run,
-    count_outcomes,
 )
-from energygate.net import idle_warning, with_net
 from energygate.policy import Policy
 from energygate.report.json import encode_report
 from energygate.report.markdown import render_markdown
 from energygate.report.progress import Silent
 from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
-from energygate.stats.stored import Prior
 from energygate.units import format_quantity
+from energygate.workloads.base import Workload
 from energygate.workloads.build import workload
 from energygate.workloads.suites import CommandSuite, InferenceSuite, Suite, TrialOverrides
 
@@ -115,6 +107,41 @@ class Finished:
         return 2 if self.unwritten else 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """What measuring suspects again, beside their base, came to.
+
+    Attributes
+    ----------
+    pair : (base, head), or None
+        The runs, whose trials carry their block; None where nothing was measured.
+    unconfirmed : mapping of benchmark name to str
+        Why what was asked for is not decided by them.
+    alone : mapping of benchmark name to str
+        Why there is nothing to measure a benchmark beside: its stored runs decide, as they do without a base.
+    warnings : tuple of str
+        What the report says of it as a whole.
+    """
+
+    pair: tuple[Run, Run] | None = None
+    unconfirmed: Mapping[str, str] = field(default_factory=dict)
+    alone: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Confirming(Protocol):
+    """Measures benchmarks again, beside the base at `commit`, in the repository at `top`."""
+
+    @property
+    def commit(self) -> str: ...  # noqa: D102
+    @property
+    def top(self) -> Path: ...  # noqa: D102
+
+    def __call__(self, names: Sequence[str], policy: Policy) -> Confirmed:
+        """Measure these; the policy has each one's budget."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
     """One measuring job, fed with benchmarks and finished once."""
@@ -123,7 +150,17 @@ class Job:
     session: Session
     store: FolderStore
     baseline: Baseline
-    own_rules: dict[str, MarkerKeys] = field(default_factory=dict)
+    confirming: Confirming | None = None
+    remarks: tuple[str, ...] = ()
+    _unstarted: set[str] = field(default_factory=set)  # what asks a server that somebody else has started
+
+    def confirm_with(self, confirming: Confirming) -> None:
+        """Let what looks worse be measured again beside its base: then only that can fail it."""
+        self.confirming = confirming
+        at_base = runs_at(self.store.root, confirming.commit, top=confirming.top)
+        self.baseline = replace(self.baseline, at_base=at_base)
+        if remark := in_another_repository(self.store.root, top=confirming.top):
+            self.remarks = (*self.remarks, remark)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -131,23 +168,37 @@ class Job:
         infos = tuple(f"{info.name}: {', '.join(info.domains)}" for info in self.session.meters.infos)
         idle = self.session.idle
         windows = f"idle power: {format_quantity(idle.window_s, 's')} before the first and after the last trial"
-        return (*(self.session.notes or infos), *((windows,) if idle.is_wanted else ()))
+        return (*(self.session.notes or infos), *((windows,) if idle.is_wanted else ()), *self.remarks)
 
     def energy(self, name: str, marker: MarkerKeys, *, location: Location | None) -> Energy:
         """Give the object behind the `energy` fixture of one test."""
-        self.own_rules[name] = marker
+        self.session.rules[name] = marker.as_rules()
         settings = self.settings.trials_for(name, marker.as_trials())
         return Energy(self.session, settings, name=name, location=location)
 
     def measure(self, named: NamedSuite, *, location: Location | None = None) -> Benchmark:
         """Measure one suite."""
-        self.own_rules[named.name] = MarkerKeys(limit=named.suite.limits)
+        self.session.rules[named.name] = MarkerKeys(limit=named.suite.limits).as_rules()
         settings = self.settings.trials_for(named.name, named.suite.trials)
         built = workload(named.suite, file=named.file, prefix=named.prefix)
         _require_visible_work(named, self.session.meters)
         if self.settings.nvml.gpus == "auto":
             _require_measured_gpus(named, self.session.meters, os.environ)
+        if _asks_a_running_server(named.suite):
+            self._unstarted.add(named.name)
+            if self.settings.assignment is not None:
+                return self._not_measured(built, settings, location=location, why=_SAME_SERVER)
+        elif self.settings.assignment is not None and isinstance(named.suite, InferenceSuite):
+            settings = replace(settings, warmup=1)  # the server is a new one, and answers its first requests slowly
         return self.session.measure(built, settings, location=location)
+
+    def _not_measured(
+        self, built: Workload, settings: TrialSettings, *, location: Location | None, why: str
+    ) -> Benchmark:
+        series = self.session.series(built.name, settings)
+        return self.session.record(
+            series, definition=built.definition, labels=built.labels, location=location, invalid=why
+        )
 
     def save(self) -> Run:
         """Freeze what was measured so far and write it where `save` says; no interrupt comes between."""
@@ -167,8 +218,10 @@ class Job:
         in_scope : callable
             Whether a stored benchmark of that name should have been measured by this job.
         """
+        if self.settings.assignment is not None:
+            require_own_code(self.settings.assignment)
         self.session.finish()
-        unsaved = _attempt(self.save)
+        unsaved = attempt(self.save)
         finished = self._concluded(self.session.run(), in_scope, kept=None if unsaved else self.settings.save)
         unreported = () if finished.report is None else write_reports(finished.report, self.settings.reports)
         return replace(finished, unwritten=(*unsaved, *finished.unwritten, *unreported))
@@ -193,12 +246,26 @@ class Job:
             return Finished(run=run, unfit=unfit, unwritten=(f"{error} {_lost(kept)}",))
 
     def _judge(self, run: Run, in_scope: Callable[[str], bool]) -> GateReport:
-        names = (benchmark.name for benchmark in run.benchmarks)
-        rules = {name: self.settings.rules_for(name, self.own_rules.get(name, MarkerKeys())) for name in names}
+        rules = {each.name: self.settings.rules_for(each.name, each.rules) for each in run.benchmarks}
         policy = replace(self.settings.policy, rules=rules)
         missing = _missing(run, self.baseline, in_scope)
-        unused = self.settings.unused_patterns([benchmark.name for benchmark in (*run.benchmarks, *missing)])
-        return judge(run, self.baseline, policy, missing=missing, warnings=unused)
+        known = [benchmark.name for benchmark in (*run.benchmarks, *missing)]
+        unused = (*self.settings.unused_patterns(known), *self.settings.unknown_canary(known))
+        if self.confirming is None:
+            return judge(run, self.baseline, policy, missing=missing, warnings=unused)
+        queued = screen(run, self.baseline, policy)
+        suspects = tuple(name for name in queued if name not in self._unstarted)
+        found = self.confirming(suspects, policy) if suspects else Confirmed()
+        return judge_two_stages(
+            run,
+            self.baseline,
+            policy,
+            confirmed=found.pair,
+            unconfirmed=found.unconfirmed,
+            alone={name: _SAME_SERVER for name in queued if name in self._unstarted} | dict(found.alone),
+            missing=missing,
+            warnings=(*self.remarks, *unused, *found.warnings),
+        )
 
 
 @contextmanager
@@ -212,26 +279,35 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
     ConfigError, MeterUnavailable, BaselineError
         Each with the fix.
     Terminated
-        SIGTERM came, at any moment until the job is closed: it is an interrupt like Ctrl-C.
+        SIGTERM or SIGHUP came, at any moment until the job is closed: it is an interrupt like Ctrl-C.
     """
     for path in (*([settings.save] if settings.save else []), *(target.path for target in settings.reports)):
         require_writable(path)
+    assignment = settings.assignment
+    if assignment is not None and Path(assignment.save).exists():
+        raise ConfigError(
+            "The command measures twice: another energygate process has saved its run already.",
+            why="The second run would replace the first.",
+            fix="Interleave one of them at a time, or let one process measure all.",
+        )
     with interrupted_by_sigterm(), _measuring(settings) as opened, _whole_tree(opened.group):
         meters = opened.group
         now = surroundings.now()
         store = open_store(settings.baselines, folder=settings.folder)
         roots = Roots(sysfs=settings.sysfs)
+        watch = watch_for(meters, roots=roots, limits=settings.noise, clock=surroundings.clock)
         session = Session(
             meters=meters,
             machine=describe_machine(roots, meters=_hard_keys(meters), hardware=meters.hardware),
-            source=read_source(settings.folder, ignore=_below(store.root, settings.folder)),
+            source=read_source(settings.folder, ignore=relative_to(store.root, settings.folder)),
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{surroundings.token()}",
             started_at=now.replace(microsecond=0),
             clock=surroundings.clock,
             progress=surroundings.progress,
             notes=(*opened.notes, *(frequency_note(settings.sysfs) if meters.counts_the_machine else ())),
             idle_s=settings.idle_s,
-            watch=watch_for(meters, roots=roots, limits=settings.noise, clock=surroundings.clock),
+            watch=watch if assignment is None else AlreadyQuiet(watch),
+            iterations={} if assignment is None else assignment.iterations,
         )
         if settings.mode is Mode.RECORD:
             refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
@@ -272,8 +348,8 @@ def _hold(machine: ExitStack, settings: Settings) -> MeterUnavailable | None:
     MeterUnavailable
         Where it cannot be held, and is needed.
     """
-    if not reads_hardware(settings.meters):
-        return None
+    if settings.assignment is not None or not reads_hardware(settings.meters):
+        return None  # whoever assigned this process a part of its own job holds the machine already
     try:
         machine.enter_context(machine_lock(settings.sysfs))
     except MeterUnavailable as refusal:
@@ -288,53 +364,9 @@ def _whole_tree(meters: MeterGroup) -> AbstractContextManager[None]:
     return nullcontext() if meters.is_replay else adopted_orphans()
 
 
-def judge(
-    head: Run,
-    baseline: Baseline,
-    policy: Policy,
-    *,
-    missing: Sequence[Benchmark] = (),
-    warnings: Sequence[str] = (),
-) -> GateReport:
-    """Compare a run with its baseline and decide. Pure. `warnings` are put after its own."""
-    window = Window(
-        sessions=policy.window,
-        max_invalid=policy.max_invalid,
-        prior=Prior(sd=policy.session_sd, weight=policy.session_sd_weight),
-    )
-    comparisons = compare(head, baseline, window=window, limits=policy.limits)
-    rows = _labelled(decide(comparisons, policy, missing=missing, estimated=_doubt(head)), head.label)
-    sessions = {b.name: [run for run, _ in session_runs(b, baseline, policy.window)] for b in head.benchmarks}
-    code = exit_code(rows, policy.fail_on)
-    counted = {run.run_id for runs in sessions.values() for run in runs}
-    used = [run for run in baseline.runs if run.run_id in counted]
-    return GateReport(
-        verdict=overall(rows, code),
-        exit_code=code,
-        counts=count_outcomes(rows),
-        tool=head.tool,
-        head=Head(run_id=head.run_id, commit=head.source.commit),
-        baseline=BaselineRuns(
-            runs=tuple(run.run_id for run in used),
-            commits=tuple(run.source.commit for run in used if run.source.commit is not None),
-        ),
-        machine=head.machine,
-        meters=head.meters,
-        policy=PolicyView(
-            budget=policy.budget,
-            min_effect=policy.min_effect,
-            false_alarms=policy.false_alarms,
-            adjust=policy.adjust,
-            fail_on=tuple(policy.fail_on),
-        ),
-        comparisons=with_net(rows, head, sessions),
-        warnings=(*_warnings(head, used), *warnings),
-    )
-
-
 def write_reports(report: GateReport, targets: Iterable[ReportTarget]) -> tuple[str, ...]:
     """Write each report to its file; give a sentence for each that could not be written."""
-    return tuple(sentence for target in targets for sentence in _attempt(partial(_write_report, report, target)))
+    return tuple(sentence for target in targets for sentence in attempt(partial(_write_report, report, target)))
 
 
 def _write_report(report: GateReport, target: ReportTarget) -> None:
@@ -350,7 +382,7 @@ def refuse_to_record(run: Run, *, allow_estimates: bool) -> None:
             why="A baseline must be reproducible.",
             fix="Commit or stash them first. Untracked files and the baselines themselves don't count.",
         )
-    doubt = _doubt(run)
+    doubt = doubt_of(run)
     if doubt is not None and not allow_estimates:
         raise MeterUnavailable(f"This run cannot be recorded: {doubt}")
 
@@ -390,27 +422,7 @@ def unfit_as_sessions(run: Run) -> tuple[str, ...]:
     return tuple(found)
 
 
-def split_by_machine(runs: Sequence[Run], head: Run) -> Baseline:
-    """Make a baseline of runs given by hand: those of the head's machine, newest first, and the others.
-
-    Raises
-    ------
-    ConfigError
-        If a run is given twice: it is one session, however often it is named, and no baseline for itself.
-    """
-    ids = [run.run_id for run in (*runs, head)]
-    if twice := next((run_id for run_id in ids if ids.count(run_id) > 1), None):
-        raise ConfigError(
-            f"Run {twice} is given twice.",
-            why="One run is one session, and no baseline for itself.",
-            fix="Give each run once, and the head last.",
-        )
-    newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
-    same = tuple(run for run in newest_first if run.machine.fingerprint == head.machine.fingerprint)
-    return Baseline(runs=same, others=tuple(run for run in newest_first if run not in same))
-
-
-def _attempt(write: Callable[[], object]) -> tuple[str, ...]:
+def attempt(write: Callable[[], object]) -> tuple[str, ...]:
     """Write; give the reason if that failed."""
     try:
         write()
@@ -444,8 +456,17 @@ def meter_options(settings: Settings) -> MeterOptions:
         nvml=settings.nvml,
         prometheus=settings.prometheus,
         estimate=settings.estimate,
+        kinship=_kinship(settings.assignment),
+        played=0 if settings.assignment is None else settings.assignment.played,
         machine="" if settings.estimate.calibrated is None else _fingerprint_without_meters(settings),
     )
+
+
+def _kinship(assignment: Assignment | None) -> Kinship:
+    """Whose processes may be on a GPU: ours, and where one interleaves, those of its job: it may hold one meanwhile."""
+    if assignment is None or assignment.driver is None:
+        return Kinship()
+    return Kinship(own_pid=assignment.driver)
 
 
 def _fingerprint_without_meters(settings: Settings) -> str:
@@ -465,6 +486,15 @@ def _open_meters(settings: Settings) -> OpenedMeters:
             "`energygate doctor` says how to mend that."
         )
         return OpenedMeters(group=estimate.group, notes=(label, *estimate.notes, *not_used(refusal.refusals)))
+
+
+_SAME_SERVER: Final = (
+    "both sides would ask the same running server, so no change of it could be seen. Let energygate start it: `server:`"
+)
+
+
+def _asks_a_running_server(suite: Suite) -> bool:
+    return isinstance(suite, InferenceSuite) and suite.server is None
 
 
 def _require_visible_work(named: NamedSuite, meters: MeterGroup) -> None:
@@ -502,26 +532,6 @@ def _environment_of(suite: Suite) -> tuple[str, Mapping[str, str]]:
     return "server.env", {} if suite.server is None else suite.server.env
 
 
-def _labelled(rows: Sequence[Row], label: Label) -> tuple[Row, ...]:
-    return tuple(structs.replace(row, label=label) if row.estimated else row for row in rows)
-
-
-def _doubt(run: Run) -> str | None:
-    """Why the readings decide nothing unless policy lets them, or None where they were measured."""
-    if not run.estimated:
-        return None
-    by_kind = {
-        called: ", ".join(meter.name for meter in run.meters if meter.kind == kind)
-        for kind, called in (("estimate", "an estimate by model"), ("integrated", "integrated power"))
-    }
-    doubtful = " and ".join(f"{called} ({names})" for called, names in by_kind.items() if names)
-    return (
-        f"the readings are {doubtful}, not a measurement, and may not decide. "
-        "Use a hardware counter (`energygate doctor` says what is missing and how to mend it), "
-        "or let estimates decide: --energy-allow-estimates, allow_estimates: true."
-    )
-
-
 def _hard_keys(meters: MeterGroup) -> Mapping[str, object]:
     return {
         meter.name: {
@@ -531,19 +541,3 @@ def _hard_keys(meters: MeterGroup) -> Mapping[str, object]:
         }
         for meter in meters.meters
     }
-
-
-def _below(path: Path, folder: Path) -> str:
-    full, home = path.resolve(), folder.resolve()
-    return full.relative_to(home).as_posix() if full.is_relative_to(home) and full != home else ""
-
-
-def _warnings(head: Run, used: Sequence[Run]) -> Iterator[str]:
-    if used and (differences := soft_key_differences(head.machine, used[0].machine)):
-        yield f"since the newest stored run: {'; '.join(differences)}"
-    if head.source.dirty:
-        yield "the working tree has uncommitted changes: this report describes no commit"
-    if head.idle_unknown is not None:
-        yield head.idle_unknown
-    if head.idle is not None and (warning := idle_warning(head.idle)):
-        yield warning

@@ -1,5 +1,6 @@
 """What may pass and what fails the build: the numbers of `gate:`, as values."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
@@ -10,6 +11,9 @@ from energygate.units import format_percent
 
 FAILABLE: Final = tuple(outcome for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.IMPROVED})
 _FEWEST_SESSIONS: Final = 3  # below, one odd session decides
+LOWEST_MIN_BLOCKS: Final = 6  # fewer say too little of their spread, by which it is decided when to stop
+MOST_BLOCKS: Final = 200
+_AT_MOST: Final = "\N{LESS-THAN OR EQUAL TO}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,70 @@ class Rules:
                 f"gate: min_effect {format_percent(self.min_effect)}, budget {format_percent(self.budget)}:",
                 why="an increase must be able to pass before it can fail.",
                 fix="Choose 0 % < min_effect \N{LESS-THAN OR EQUAL TO} budget \N{LESS-THAN OR EQUAL TO} 100 %.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """What is measured a second time, base and head side by side, and when that ends.
+
+    Attributes
+    ----------
+    which : str
+        `suspects`; `unresolved`, which adds what could not be judged for want of evidence or of a baseline; or `all`.
+    min_blocks, max_blocks : int
+        Even numbers: a benchmark is first looked at after so many blocks, and given up after so many.
+    max_minutes : float or None
+        What is not decided by then stays as the stored runs left it.
+    """
+
+    which: Literal["suspects", "unresolved", "all"] = "suspects"
+    min_blocks: int = 10
+    max_blocks: int = 30
+    max_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            require_blocks(min_blocks=self.min_blocks, max_blocks=self.max_blocks, max_minutes=self.max_minutes)
+        except ValueError as error:
+            raise ConfigError(f"confirm: {error}.") from error
+
+
+def require_blocks(*, min_blocks: int, max_blocks: int, max_minutes: float | None) -> None:
+    """Refuse numbers of blocks that give no order or no interval, and no time at all. Raises ValueError."""
+    if not LOWEST_MIN_BLOCKS <= min_blocks <= max_blocks <= MOST_BLOCKS or any(
+        count % 2 for count in (min_blocks, max_blocks)
+    ):
+        raise ValueError(
+            f"min_blocks and max_blocks must be even, with {LOWEST_MIN_BLOCKS} {_AT_MOST} min_blocks {_AT_MOST} "
+            f"max_blocks {_AT_MOST} {MOST_BLOCKS}, got {min_blocks} and {max_blocks}"
+        )
+    if max_minutes is not None and not 0 < max_minutes < math.inf:
+        raise ValueError(f"max_minutes must be positive, got {max_minutes:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A commit that every later one is held against, so that many small increases cannot add up unseen.
+
+    Attributes
+    ----------
+    commit : str
+        The whole hash of a commit whose runs are stored. It stays until it is moved by hand.
+    budget : float
+        What may have been added since, as a fraction.
+    """
+
+    name: str
+    commit: str
+    budget: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.budget < math.inf:
+            raise ConfigError(
+                f"anchors: {self.name}: budget {format_percent(self.budget)}:",
+                why="an anchor says how much may have been added since.",
+                fix="Give a budget above 0 %.",
             )
 
 
@@ -90,6 +158,12 @@ class Policy:
         When an unproven increase is worth a second look.
     rules : mapping of benchmark name to Rules
         Where a benchmark has its own budget, effect or limits.
+    confirm : Confirm
+        What is measured a second time.
+    anchors : tuple of Anchor
+        Commits that every later one is held against.
+    canary : str or None
+        Name of a benchmark that no change of the code touches: where it moves, the machine has changed.
     """
 
     budget: float = 0.05
@@ -109,6 +183,9 @@ class Policy:
     screen_p: float = 0.20
     screen_effect: float = 0.01
     rules: Mapping[str, Rules] = field(default_factory=dict)
+    confirm: Confirm = field(default_factory=Confirm)
+    anchors: tuple[Anchor, ...] = ()
+    canary: str | None = None
 
     def __post_init__(self) -> None:
         Rules(budget=self.budget, min_effect=self.min_effect)
@@ -128,6 +205,10 @@ class Policy:
                 why="with fewer than 3 sessions one odd day would fail the build.",
                 fix="Give 3 or more.",
             )
+
+        names = [anchor.name for anchor in self.anchors]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ConfigError(f"anchors: two are called {twice!r}:", why="a report names them.", fix="Rename one.")
 
     def rules_for(self, name: str) -> Rules:
         """The rules of one benchmark."""

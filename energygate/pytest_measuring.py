@@ -12,9 +12,12 @@ from typing import Any, Final, Self
 
 import pytest
 
+from energygate import pytest_sides
 from energygate.config import load_settings, marker_keys, read_config_suites, read_suites
 from energygate.config_keys import MarkerKeys
 from energygate.errors import EnergyGateError
+from energygate.interleaving.confirm import Confirmation
+from energygate.interleaving.revision import Revision, base_of
 from energygate.measure.energy import Energy
 from energygate.measure.signals import Terminated, interrupts_held_back
 from energygate.model import Location, Trial, reasons_by_code
@@ -72,6 +75,7 @@ class Measuring:
         self.finished: Finished | None = None
         self.failure: str | None = None
         self.stop: BaseException | None = None
+        self.notes: tuple[str, ...] = ()
 
     @classmethod
     def started(cls, config: pytest.Config, options: dict[str, Any]) -> Self:
@@ -83,10 +87,41 @@ class Measuring:
             folder=config.rootpath,
             here=config.invocation_params.dir,
         )
+        here = config.invocation_params.dir.resolve()
+        found = base_of(settings, folder=here, environ=os.environ) if settings.mode is Mode.GATE else (None, ())
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        job = stack.enter_context(open_job(settings, Surroundings(progress=_Lines(config))))
-        return cls(config, settings, job)
+        surroundings = Surroundings(progress=_Lines(config))
+        job = stack.enter_context(open_job(settings, surroundings))
+        measuring = cls(config, settings, job)
+        measuring.confirm_with(found, here, surroundings)
+        return measuring
+
+    def confirm_with(
+        self, found: tuple[Revision | None, tuple[str, ...]], here: Path, surroundings: Surroundings
+    ) -> None:
+        """Let suspects be measured again beside the base, if there is one."""
+        base, self.notes = found
+        if base is None:
+            return
+        again = pytest_sides.command(
+            [str(argument) for argument in self.config.invocation_params.args],
+            positional=self.config.args,
+            rootdir=self.config.rootpath.resolve(),
+            here=here,
+        )
+        self.notes = (f"what looks worse is measured again, in turn with {base.shown}",)
+        self.job.confirm_with(
+            Confirmation(
+                base=base,
+                command=again,
+                settings=self.settings,
+                job=self.job,
+                here=here,
+                surroundings=surroundings,
+                tell=lambda text: _say(self.config, f"energy: {printable(text, limit=1000)}"),
+            )
+        )
 
     def energy(self, item: pytest.Item) -> Energy:
         """Give the fixture's object for a test."""
@@ -96,7 +131,7 @@ class Measuring:
         fault: EnergyGateError | None = None
         try:
             keys = _keys_of(item)
-            self.settings.rules_for(item.nodeid, keys)  # refuses what cannot be judged before it is measured
+            self.settings.rules_for(item.nodeid, keys.as_rules())  # refuses what cannot be judged before it is measured
         except EnergyGateError as error:
             fault = error
         if fault is not None:  # outside the handler, or pytest would show the sentence once more for its cause
@@ -142,7 +177,15 @@ class Measuring:
 
     def pytest_report_header(self) -> list[str]:
         """Say which meters measure, and why others don't."""
-        return [f"energy: {printable(line, limit=1000)}" for note in self.job.notes for line in note.splitlines()]
+        notes = (*self.job.notes, *self.notes)
+        return [f"energy: {printable(line, limit=1000)}" for note in notes for line in note.splitlines()]
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep what another process asked for, where it did."""
+        assignment = self.settings.assignment
+        if assignment is not None and assignment.names is not None:
+            config.hook.pytest_deselected(items=[item for item in items if not assignment.wants(item.nodeid)])
+            items[:] = [item for item in items if assignment.wants(item.nodeid)]
 
     def pytest_collect_file(self, file_path: Path) -> None:
         """Remember which files pytest looked into: what it was told to ignore is not missing."""
@@ -173,9 +216,17 @@ class Measuring:
         if self.stop is not None and exitstatus in _ENDED:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         if isinstance(self.stop, Terminated):
-            session.exitstatus = Terminated.exit_code
+            session.exitstatus = self.stop.exit_code
+        elif self._is_part_of_a_job():
+            # A benchmark that is not here, or not measurable, is no failure of this process: the one that asked judges.
+            if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                session.exitstatus = pytest.ExitCode.OK
         elif session.exitstatus == pytest.ExitCode.OK and (self.failure or (self.finished and self.finished.exit_code)):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _is_part_of_a_job(self) -> bool:
+        """Whether another process asked for this one, and got what it asked for."""
+        return self.settings.assignment is not None and self.finished is not None and not self.finished.unwritten
 
     def _conclude_or_save(self, exitstatus: int) -> None:
         """Let an interrupt cost what is still to do, never the run; pytest itself would end with a traceback."""
@@ -273,9 +324,15 @@ class _Lines:
         del done, wanted
         if trial is None or trial.invalid is None or self._config.get_verbosity() < 1:
             return
-        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            sys.stderr.write(f"\n{name}: trial {trial.index} {trial.invalid}\n")
+        _say(self._config, f"\n{name}: trial {trial.index} {trial.invalid}")
+
+
+def _say(config: pytest.Config, text: str) -> None:
+    """Write a line past pytest's capture."""
+    capture: Any = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def _render(finished: Finished, *, color: bool) -> str:
@@ -321,8 +378,8 @@ def _usage_errors() -> Iterator[None]:
         yield
     except EnergyGateError as error:
         raise pytest.UsageError(str(error)) from error
-    except Terminated:  # pytest alone would end with 2
-        pytest.exit("terminated before any test ran", returncode=Terminated.exit_code)
+    except Terminated as stop:  # pytest alone would end with 2
+        pytest.exit("terminated before any test ran", returncode=stop.exit_code)
 
 
 @contextmanager

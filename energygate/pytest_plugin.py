@@ -25,6 +25,7 @@ _VALUED: Final = (
     ("config", "FILE", "configuration file (default: energygate.yml if there)"),
     ("sysfs", "DIR", "where sysfs is mounted (default: /sys)"),
     ("baselines", "DIR", "where runs are stored (default: baselines)"),
+    ("against", "REF", "measure suspects again, in turn with this git revision, auto or none: only that can fail them"),
     ("trials", "N", "trials that count"),
     ("warmup", "N", "discarded trials before them"),
     ("min-time", "SECONDS", "shortest trial"),
@@ -90,7 +91,7 @@ def _options(config: pytest.Config) -> dict[str, Any]:
 
 def _refuse_to_measure_nothing(options: dict[str, Any]) -> None:
     """Refuse options that ask for a result where nothing is measured: a green session would look like a pass."""
-    asked = next((name for name in ("mode", "save", "report", "fail-on") if options[name]), None)
+    asked = next((name for name in ("mode", "save", "report", "fail-on", "against") if options[name]), None)
     if asked is not None:
         raise pytest.UsageError(
             f"--energy-{asked} asks for a result, and without --energy nothing is measured. Add it."

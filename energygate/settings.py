@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from energygate.config_keys import MarkerKeys, OverrideKeys
+from energygate.config_keys import OverrideKeys
+from energygate.errors import ConfigError
+from energygate.measure.assignment import Assignment
 from energygate.measure.conditions import NoiseLimits
 from energygate.measure.requirement import TrialSettings
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
-from energygate.model import Metric
+from energygate.model import Metric, OwnRules
 from energygate.policy import Policy, Rules
 from energygate.workloads.suites import Limits, Suite, TrialOverrides
+from energygate.workloads.text import printable
 
 T = TypeVar("T")
 FORMATS: Final = ("json", "markdown")
-_NO_MARKER: Final = MarkerKeys()
+_MOST_NAMES: Final = 3
+_NO_RULES: Final = OwnRules()
+_INSTALLERS: Final = frozenset({"pip", "pip3", "uv", "poetry", "pdm", "hatch", "conda", "mamba", "pipenv"})
+_INSTALL: Final = ("pip", "install", "-e", ".")
 
 
 class Mode(StrEnum):
@@ -34,6 +41,48 @@ class ReportTarget:
 
     format: Literal["json", "markdown"]
     path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideSettings:
+    """Which base to measure again beside the head, and how both sides are made ready.
+
+    Attributes
+    ----------
+    against : str
+        A git revision; `auto` for the base of a pull request where the environment names one; `none`.
+    setup : tuple of str
+        A command to run once at the top of each side.
+    venv : bool
+        Whether each side gets a virtual environment of its own.
+    seed : int or None
+        What the order of the blocks is drawn from; None for a new one each time.
+
+    Raises
+    ------
+    ConfigError
+        `setup` would install into the environment that both sides share with the user.
+    """
+
+    against: str = "auto"
+    setup: tuple[str, ...] = ()
+    venv: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        names = {Path(word).name for word in self.setup}
+        if not self.venv and _INSTALLERS & names and "install" in " ".join(self.setup):
+            raise ConfigError(
+                f"confirm.setup: {' '.join(self.setup)!r} would install into the environment that you work in.",
+                why="Both sides share it, so the second would replace the first, and point at a folder that goes.",
+                fix="Give each side its own: confirm.venv: true (--venv). Python code is found without installing it: "
+                "the top of each side, and src below it, come first.",
+            )
+
+    @property
+    def preparation(self) -> tuple[str, ...]:
+        """The setup command; in an environment of its own, a project is installed unless something else is said."""
+        return self.setup or (_INSTALL if self.venv else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +111,12 @@ class Settings:
         Where runs are stored: a folder.
     forced, forced_budget : TrialOverrides, float
         What options said about trials and the budget: it wins over markers, suites and patterns.
+    sides : SideSettings
+        What is measured again beside the head, and how.
+    config : Path or None
+        The configuration file, if there is one.
+    assignment : Assignment or None
+        What this process measures for one that interleaves.
     """
 
     folder: Path
@@ -85,6 +140,9 @@ class Settings:
     suites: tuple[NamedSuite, ...] = ()
     save: Path | None = None
     reports: tuple[ReportTarget, ...] = ()
+    sides: SideSettings = field(default_factory=SideSettings)
+    config: Path | None = None
+    assignment: Assignment | None = None
 
     def trials_for(self, name: str, own: TrialOverrides) -> TrialSettings:
         """How to measure one benchmark. `own` is what its marker or suite says."""
@@ -102,19 +160,35 @@ class Settings:
             if not any(_fits(pattern, name) for name in names)
         ]
 
-    def rules_for(self, name: str, own: MarkerKeys = _NO_MARKER) -> Rules:
+    def unknown_canary(self, names: Sequence[str]) -> list[str]:
+        """Warn of a canary that is none of the benchmarks: what nobody measures never moves."""
+        canary = self.policy.canary
+        if canary is None or canary in names:
+            return []
+        vain = f"canary: {canary!r} is no benchmark of this run, so it cannot tell that the machine changed."
+        return [f"{vain} {_instead(canary, names)}"]
+
+    def rules_for(self, name: str, own: OwnRules = _NO_RULES) -> Rules:
         """What one benchmark may cost. `own` is what its marker or suite says."""
         patterns = list(_matching(self.overrides, name))
         budget = _last([self.policy.budget, *(p.budget for p in patterns), own.budget, self.forced_budget])
         effect = _last([self.policy.min_effect, *(p.min_effect for p in patterns), own.min_effect])
-        limits: Limits = {}
-        for bounds in [*_matching(self.limits, name), *(p.limit for p in patterns), own.limit]:
-            limits.update(bounds)
+        of_patterns = (*_matching(self.limits, name), *(p.limit for p in patterns))
+        limits = {Metric(metric): bound for bounds in of_patterns for metric, bound in bounds.items()} | own.limit
         return Rules(
             budget=float(budget),
             min_effect=float(min(effect, budget) if own.min_effect is None else effect),
-            limits={Metric(metric): bound for metric, bound in limits.items()},
+            limits=limits,
         )
+
+
+def _instead(name: str, names: Sequence[str]) -> str:
+    """What a name was looked for among, the most similar first, and what to write."""
+    if not names:
+        return "It has no benchmark at all."
+    similar = [printable(each) for each in get_close_matches(name, names, n=_MOST_NAMES, cutoff=0.0)]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"It was looked for among {', '.join(similar)}{more}. Write one such name in full; it is no pattern."
 
 
 def _fits(pattern: str, name: str) -> bool:

@@ -42,6 +42,7 @@ def a_trial(
     duration_s: float = 3.2,
     iterations: int = 1,
     invalid: str | None = None,
+    block: int | None = None,
     **counts: int,
 ) -> Trial:
     """Give one trial.
@@ -61,7 +62,15 @@ def a_trial(
         energy_j=domains,
         work=Work(**counts),
         iterations=iterations,
+        block=block,
         invalid=invalid,
+    )
+
+
+def some_blocks(energies_j: Iterable[float | Mapping[str, float]], **more: Any) -> tuple[Trial, ...]:
+    """Give one side of an interleaved benchmark: a trial of each block, from 1; `more` goes to each of them."""
+    return tuple(
+        a_trial(index=index, energy_j=energy_j, block=index + 1, **more) for index, energy_j in enumerate(energies_j)
     )
 
 

@@ -1,6 +1,7 @@
 """Where runs are kept: one immutable file each, `<fingerprint>/<utc>-<commit>-<run id>.json` (ADR 8)."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +37,21 @@ class FolderStore:
         write_atomically(path, encode_run(run))
         return path
 
+    def remove(self, stored: StoredRun) -> None:
+        """Remove a run; one that has gone already is no fault. Raises BaselineError."""
+        try:
+            stored.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BaselineError(
+                f"Cannot remove {stored.path}: {error.strerror}.", fix="Give this user write permission in its folder."
+            ) from error
+
     def load(self, fingerprint: str) -> Baseline:
-        """Give the stored runs of that machine, and the newest of every other. Raises BaselineError."""
-        others = (self._files(folder) for folder in self._folders() if folder.name != fingerprint)
+        """Give the stored runs of that machine, and the newest measured one of every other. Raises BaselineError."""
+        others = (_newest_measured(self._files(folder)) for folder in self._folders() if folder.name != fingerprint)
         return Baseline(
             runs=tuple(_read_own(path, fingerprint) for path in self._files(self.root / fingerprint)),
-            others=tuple(read_run(files[0]) for files in others if files),
+            others=tuple(run for run in others if run is not None),
         )
 
     def everything(self) -> tuple[StoredRun, ...]:
@@ -104,6 +114,11 @@ def read_run(path: Path) -> Run:
             fix="Give a file that --energy-save or `energygate run --save` wrote, readable by this user.",
         ) from error
     return decode_run(data, origin=str(path))
+
+
+def _newest_measured(newest_first: Iterable[Path]) -> Run | None:
+    """Give the newest run that holds a benchmark: one that only points at another has none."""
+    return next((run for run in map(read_run, newest_first) if run.benchmarks), None)
 
 
 def _read_own(path: Path, fingerprint: str) -> Run:

@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from energygate.baseline.store import open_store
-from energygate.cli.options import given_run, settings_of, store_of
+from energygate.cli.accepting import accept, prune
+from energygate.cli.options import given_run, own_option, settings_of, store_of
 from energygate.cli.output import measured_text
 from energygate.errors import BaselineError
+from energygate.history.window import said_of
 from energygate.pipeline import (
     refuse_to_record,
     unfit_as_sessions,
@@ -25,7 +27,7 @@ def baseline() -> None:
 @baseline.command("list")
 @click.option("--config", metavar="FILE")
 @click.option("--baselines", metavar="DIR", help="Where runs are stored.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def baseline_list(*, as_json: bool, **options: Any) -> None:
     """List the stored runs by machine, newest first."""
     store = store_of(options)
@@ -40,13 +42,15 @@ def baseline_list(*, as_json: bool, **options: Any) -> None:
         commit = (found.source.commit or "no commit")[:12]
         machine, count, label = found.machine, len(found.benchmarks), printable(found.machine.label)
         click.echo(f"{machine.fingerprint}  {found.run_id}  {commit:12}  {count:3} benchmarks  {label}")
+        for acceptance in found.accepts:
+            click.echo(f"    accepts {printable(acceptance.benchmark)} {said_of(acceptance)}")
 
 
 @baseline.command("show")
 @click.argument("run_id")
 @click.option("--config", metavar="FILE")
 @click.option("--baselines", metavar="DIR", help="Where runs are stored.")
-@click.option("--json", "as_json", is_flag=True, help="Print the run's own JSON.")
+@own_option("--json", "as_json", is_flag=True, help="Print the run's own JSON.")
 def baseline_show(run_id: str, *, as_json: bool, **options: Any) -> None:
     """Show the stored run whose id is, or starts with, RUN_ID."""
     found = store_of(options).find(run_id)
@@ -74,3 +78,7 @@ def baseline_record(file: Path, **options: Any) -> None:
     click.echo(f"stored as {open_store(settings.baselines, folder=settings.folder).add(found)}")
     for sentence in unfit:
         click.echo(f"warning: not recorded as a session: {sentence}", err=True)
+
+
+baseline.add_command(accept)
+baseline.add_command(prune)

@@ -28,9 +28,9 @@ class Boundary:
                 sys.exit(2)
             case KeyboardInterrupt() | click.Abort():
                 # click makes an Abort of every interrupt.
-                terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
-                click.echo("terminated" if terminated else "interrupted", err=True)
-                sys.exit(Terminated.exit_code if terminated else _INTERRUPTED)
+                stop = next((each for each in (error, error.__cause__) if isinstance(each, Terminated)), None)
+                click.echo("interrupted" if stop is None else "terminated", err=True)
+                sys.exit(_INTERRUPTED if stop is None else stop.exit_code)
             case EnergyGateError():
                 click.echo(f"error: {spelt(error)}", err=True)
                 sys.exit(_exit_code_of(error))

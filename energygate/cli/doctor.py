@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from energygate.calibration import calibrate_estimate, estimate_block
-from energygate.cli.options import config_file, settings_of
+from energygate.cli.options import config_file, own_option, settings_of
 from energygate.cli.output import write_out
 from energygate.clock import SystemClock
 from energygate.config import DEFAULT_FILE
@@ -28,8 +28,8 @@ from energygate.workloads.suites import TrialOverrides
 @click.command()
 @click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there).")
 @click.option("--sysfs", metavar="DIR", help="Where sysfs is mounted.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--calibrate", is_flag=True, help="Fit the estimate to rapl and write it to the configuration.")
+@own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@own_option("--calibrate", is_flag=True, help="Fit the estimate to rapl and write it to the configuration.")
 def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
     """Say what can be measured here, how well, what is missing, and the command that mends it."""
     settings = settings_of(options)

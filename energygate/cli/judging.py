@@ -10,11 +10,8 @@ import click
 from energygate.cli.options import given_run, judging_options, settings_of
 from energygate.cli.output import print_report, print_unwritten
 from energygate.errors import ConfigError
-from energygate.pipeline import (
-    judge,
-    split_by_machine,
-    write_reports,
-)
+from energygate.judging import in_turns, judge_given, split_by_machine
+from energygate.pipeline import write_reports
 from energygate.report.json import decode_report
 
 
@@ -25,16 +22,21 @@ from energygate.report.json import decode_report
 @click.option("--allow-estimates", is_flag=True, default=None, help="An estimated reading may decide.")
 @judging_options
 def compare(base: tuple[Path, ...], head: Path, *, as_json: bool, **options: Any) -> None:
-    """Compare the run HEAD with the runs BASE, each of them one session."""
+    """Compare the run HEAD with the runs BASE, each of them one session.
+
+    One BASE that was measured in turns with HEAD is paired with it, block by block.
+    """
     settings = settings_of(options)
     head_run, base_runs = given_run(head), [given_run(path) for path in base]
     baseline = split_by_machine(base_runs, head_run)
-    rules = {b.name: settings.rules_for(b.name) for b in head_run.benchmarks}
+    rules = {b.name: settings.rules_for(b.name, b.rules) for b in head_run.benchmarks}
     known = {benchmark.name: benchmark for run in reversed(baseline.runs) for benchmark in run.benchmarks}
     missing = [benchmark for benchmark in known.values() if head_run.benchmark(benchmark.name) is None]
-    unused = settings.unused_patterns([benchmark.name for benchmark in (*head_run.benchmarks, *missing)])
+    names = [benchmark.name for benchmark in (*head_run.benchmarks, *missing)]
+    vain = () if in_turns(base_runs, head_run) else settings.unknown_canary(names)
+    warnings = (*settings.unused_patterns(names), *vain)
     policy = replace(settings.policy, rules=rules)
-    report = judge(head_run, baseline, policy, missing=missing, warnings=unused)
+    report = judge_given(base_runs, head_run, policy, missing=missing, warnings=warnings)
     print_report(report, as_json=as_json)
     unwritten = write_reports(report, settings.reports)
     print_unwritten(unwritten)

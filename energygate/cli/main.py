@@ -9,6 +9,8 @@ import click
 from energygate.cli.baselines import baseline
 from energygate.cli.boundary import Boundary
 from energygate.cli.doctor import doctor
+from energygate.cli.history import aa, history, plan_trials
+from energygate.cli.interleaving import ab
 from energygate.cli.judging import compare, report
 from energygate.cli.measuring import run
 from energygate.cli.schemas import print_schema
@@ -26,5 +28,5 @@ def commands() -> None:
     """Measure joules per request and per token, and fail the build when they regressed."""
 
 
-for _command in (run, compare, baseline, report, print_schema, doctor):
+for _command in (run, compare, ab, baseline, report, history, plan_trials, aa, print_schema, doctor):
     commands.add_command(_command)

@@ -1,26 +1,39 @@
 """What several commands are told, and what the settings make of it."""
 
+import datetime as dt
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from energygate.baseline.store import FolderStore, open_store, read_run
 from energygate.config import DEFAULT_FILE, config_path, find_home, load_settings
 from energygate.errors import ConfigError
+from energygate.gate import compare_rules
+from energygate.history.timeline import WindowRules
 from energygate.meters.select import METER_NAMES
 from energygate.model import Run
 from energygate.options import Given
 from energygate.settings import Settings
 
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+AGAINST: Final = (
+    "Measure suspects again, in turn with this git revision; auto: the merge base of a pull request; none: not at all "
+    "(default: auto)."
+)
+
+
+def own_option(name: str, *more: str, **how: Any) -> Option:
+    """Give an option that is no setting: `settings_of` does not look it up, so here is where the environment is."""
+    return click.option(name, *more, envvar=f"ENERGYGATE_{name.lstrip('-').upper().replace('-', '_')}", **how)
 
 
 def measuring_options(command: Command) -> Command:
     """Add the options that `run` shares with pytest."""
-    options = [
+    options: list[Option] = [
         click.option(
             "--mode", metavar="measure|gate|record", help="Only measure; compare and decide; or add to the baselines."
         ),
@@ -39,19 +52,32 @@ def measuring_options(command: Command) -> Command:
     return _with(options, command)
 
 
-def judging_options(command: Command) -> Command:
-    """Add the options of every command that judges."""
-    options = [
-        click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there)."),
-        click.option("--baselines", metavar="DIR", help="Where runs are stored."),
-        click.option("--fail-on", metavar="LIST", help="Outcomes that fail."),
-        click.option("--report", multiple=True, metavar="FORMAT:FILE", help="Write a report: json or markdown."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
+def interleaving_options(command: Command) -> Command:
+    """Add the options of what measures two sides in turn."""
+    options: list[Option] = [
+        click.option("--min-blocks", metavar="N", help="Fewest blocks, an even number (default: 10)."),
+        click.option("--max-blocks", metavar="N", help="Most blocks, an even number (default: 30)."),
+        click.option("--max-minutes", metavar="MINUTES", help="Stop measuring after that long."),
+        click.option("--seed", metavar="N", help="What the order of the blocks is drawn from."),
+        click.option("--setup", metavar="CMD", help="Run once at the top of each side, without a shell."),
+        click.option("--venv", is_flag=True, default=None, help="Give each side a virtual environment of its own."),
     ]
     return _with(options, command)
 
 
-def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+def judging_options(command: Command) -> Command:
+    """Add the options of every command that judges."""
+    options: list[Option] = [
+        click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there)."),
+        click.option("--baselines", metavar="DIR", help="Where runs are stored."),
+        click.option("--fail-on", metavar="LIST", help="Outcomes that fail."),
+        click.option("--report", multiple=True, metavar="FORMAT:FILE", help="Write a report: json or markdown."),
+        own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
+    ]
+    return _with(options, command)
+
+
+def _with(options: Sequence[Option], command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
@@ -90,3 +116,8 @@ def store_of(options: dict[str, Any]) -> FolderStore:
     """Where runs are stored."""
     settings = settings_of(options)
     return open_store(settings.baselines, folder=settings.folder)
+
+
+def window_rules(settings: Settings, *, on: dt.date) -> WindowRules:
+    """Which sessions count, as the policy says, on a given day."""
+    return compare_rules(settings.policy).window_rules(on)

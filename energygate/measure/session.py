@@ -19,14 +19,14 @@ from energygate.measure.signals import interrupts_held_back
 from energygate.measure.trials import Progress, TrialSeries
 from energygate.measure.watch import Unwatched, Watch
 from energygate.meters.group import MeterGroup
-from energygate.model import Benchmark, Location, Machine, Run, Source
+from energygate.model import Benchmark, Location, Machine, OwnRules, Run, Source
 from energygate.workloads.base import Workload
 
 
 def workload_hash(definition: Mapping[str, object]) -> str:
-    """sha256 of the definition as canonical JSON: sorted keys, no spaces, UTF-8."""
+    """sha256 of the definition as canonical JSON: sorted keys, no spaces, UTF-8 or the bytes that are none."""
     canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +41,10 @@ class Session:
         How long idle power is measured before the first and after the last trial, at least; 0 measures none.
     watch : Watch
         Looks at the machine around each trial.
+    iterations : mapping of benchmark name to int
+        How often these repeat their work inside a trial; the others find out by themselves.
+    rules : dict of benchmark name to OwnRules
+        What these say themselves of how they are judged: it goes into the run, for whoever judges that.
     """
 
     meters: MeterGroup
@@ -53,6 +57,8 @@ class Session:
     notes: tuple[str, ...] = ()
     idle_s: float = 0.0
     watch: Watch = field(default_factory=Unwatched)
+    iterations: Mapping[str, int] = field(default_factory=dict)
+    rules: dict[str, OwnRules] = field(default_factory=dict)
     benchmarks: list[Benchmark] = field(default_factory=list)
     epoch_s: float = 0.0
     idle: IdlePower = field(init=False)
@@ -82,6 +88,7 @@ class Session:
         sync: Callable[[], object] = finish_queued_work,
     ) -> TrialSeries:
         """Start the trials of one benchmark."""
+        fixed = self.iterations.get(name)
         return TrialSeries(
             name=name,
             meters=self.meters,
@@ -89,11 +96,12 @@ class Session:
             clock=self.clock,
             progress=self.progress,
             epoch_s=self.epoch_s,
-            adaptive=adaptive,
+            adaptive=adaptive and fixed is None,
             pids=pids,
             pids_setting=pids_setting,
             watch=self.watch,
             sync=sync,
+            iterations=fixed or 1,
         )
 
     def record(
@@ -120,6 +128,7 @@ class Session:
             noisy=series.noisy,
             location=location,
             notes=(*noted, *series.notes, *([early] if early else []), *drifted),
+            rules=self.rules.get(series.name, OwnRules()),
         )
         self.benchmarks.append(benchmark)
         self._unkept = None

@@ -1,11 +1,10 @@
 """Which commit is being measured, as git says it."""
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 from energygate.errors import ConfigError
+from energygate.git import Git
 from energygate.model import Source
 
 # A URL or user@host:path; the path of a clone on the same disk names no repository.
@@ -29,27 +28,35 @@ def read_source(folder: Path, *, ignore: str = "") -> Source:
     ConfigError
         If there is a repository that git can't describe: a tree of unknown state must not look like a clean one.
     """
-    if not _is_repository(folder):
+    git = Git(folder=folder)
+    if not _is_repository(git):
         return Source()
-    commit = _answer(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    commit = _answer(git, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return Source()
     pathspec = [":(top)", f":(exclude){ignore}"] if ignore else [":(top)"]
-    status = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *pathspec)
+    status = git.ask("status", "--porcelain", "--untracked-files=no", "--", *pathspec)
     if status.returncode != 0:
         raise _not_described(folder, status.stderr)
-    found = _REMOTE.match(_answer(folder, "config", "--get", "remote.origin.url"))
+    found = _REMOTE.match(_answer(git, "config", "--get", "remote.origin.url"))
     return Source(
         commit=commit,
-        branch=_answer(folder, "symbolic-ref", "--quiet", "--short", "HEAD") or None,
+        branch=_answer(git, "symbolic-ref", "--quiet", "--short", "HEAD") or None,
         dirty=bool(status.stdout.strip()),
         repository=f"{found['owner']}/{found['name']}" if found else None,
     )
 
 
-def _is_repository(folder: Path) -> bool:
+def relative_to(path: Path, folder: Path) -> str:
+    """Give a path below a folder as `read_source` ignores it, or nothing where it lies elsewhere."""
+    full, home = path.resolve(), folder.resolve()
+    return full.relative_to(home).as_posix() if full.is_relative_to(home) and full != home else ""
+
+
+def _is_repository(git: Git) -> bool:
+    folder = git.folder
     try:
-        asked = _git(folder, "rev-parse", "--is-inside-work-tree")
+        asked = git.ask("rev-parse", "--is-inside-work-tree")
     except FileNotFoundError:
         if any((candidate / ".git").exists() for candidate in (folder, *folder.parents)):
             raise _not_described(folder, "git is not installed", fix="Install git.") from None
@@ -70,18 +77,7 @@ def _not_described(folder: Path, said: str, *, fix: str = "") -> ConfigError:
     )
 
 
-def _answer(folder: Path, *arguments: str) -> str:
-    """Give git's answer, or nothing where it has none."""
-    done = _git(folder, *arguments)
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603  arguments are ours, and no shell reads them
-        ["git", "-C", str(folder), *arguments],  # noqa: S607  whichever git the user has
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "LC_ALL": "C"},
-        check=False,
-    )
+def _answer(git: Git, *arguments: str) -> str:
+    """Give git's answer, fit for a file, or nothing where it has none."""
+    said = git.answer(*arguments) or ""
+    return said.strip().encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -28,7 +28,7 @@ from energygate.meters.base import Measured, Window
 from energygate.meters.group import MeterGroup
 from energygate.model import Trial
 
-_NOT_WORTH_REPEATING: Final = frozenset({InvalidCode.GPU_LOST, InvalidCode.REPLAY_EXHAUSTED})
+NOT_WORTH_REPEATING: Final = frozenset({InvalidCode.GPU_LOST, InvalidCode.REPLAY_EXHAUSTED})
 _TOO_SMALL: Final = frozenset({InvalidCode.TOO_SHORT, InvalidCode.TOO_LITTLE_ENERGY})
 _HEADROOM: Final = 1.3  # a machine that other work shares runs faster again at any moment
 
@@ -173,7 +173,7 @@ class TrialSeries:
     def _close(self, trial: OpenTrial) -> None:
         if trial.fault is None:
             trial.fault = self._too_small(trial)
-        if trial.fault is not None and trial.fault.code in _NOT_WORTH_REPEATING:
+        if trial.fault is not None and trial.fault.code in NOT_WORTH_REPEATING:
             self.stopped = str(trial.fault)
         if trial.fault is not None and trial.fault.code in _TOO_SMALL and self.adaptive and trial.measured is not None:
             # The machine runs faster than when it was calibrated: the replacement repeats the work more often.

@@ -65,6 +65,21 @@ class Unwatched:
         return ()
 
 
+class AlreadyQuiet:
+    """A watch of a machine that another process has waited for: it holds the machine while this one measures."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def begin(self, window: Window) -> Callable[[], Observed]:
+        """Look as the watch does."""
+        return self._watch.begin(window)
+
+    def wait_until_quiet(self) -> tuple[str, ...]:
+        """Wait for nothing."""
+        return ()
+
+
 class MachineWatch:
     """Looks at the processors. See `Watch`.
 

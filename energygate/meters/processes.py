@@ -13,6 +13,7 @@ from energygate.meters.process_stat import PROC, ProcessStat, process_stat
 
 _SET_SUBREAPER: Final = 36  # prctl(2)
 _GET_SUBREAPER: Final = 37
+_ALL_CHILDREN: Final = 0x40000000  # __WALL of waitpid(2): also those that end without SIGCHLD
 _ATTEMPTS: Final = 10
 
 
@@ -60,6 +61,8 @@ def _rusage_s(who: int) -> float:
 
 def _living_cpu_s(pids: tuple[int, ...]) -> float | None:
     """CPU seconds of all that live or wait to be reaped, or None if one ended while it was read."""
+    if not pids and not _has_children():
+        return 0.0
     pids_now = [int(folder.name) for folder in PROC.iterdir() if folder.name.isdigit()]
     table = {pid: process for pid in pids_now if (process := _visible(pid)) is not None}
     for pid in pids:
@@ -78,6 +81,15 @@ def _living_cpu_s(pids: tuple[int, ...]) -> float | None:
             return None
         used_s += table[pid].reaped_s
     return used_s
+
+
+def _has_children() -> bool:
+    """Whether there is a child, whichever thread started it and however: one call, where /proc takes one a process."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | _ALL_CHILDREN)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _visible(pid: int) -> ProcessStat | None:

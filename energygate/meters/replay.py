@@ -35,13 +35,16 @@ class Replay:
         The file.
     clock : callable
         Monotonic seconds; only the start of a window is told by it.
+    played : int
+        How many windows of each benchmark were played before, by processes that measured other blocks.
     """
 
     name = "replay"
     kind: MeterKind = "replay"
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, played: int = 0) -> None:
         self._path = path
+        self._played_before = played
         self._clock = clock
         self._opening = Opening()
         self._domains: tuple[Domain, ...] = ()
@@ -77,6 +80,9 @@ class Replay:
         self._lines, self._first = {}, {}
         for window in windows:
             self._lines.setdefault(window.benchmark, deque()).append(window)
+        for lines in self._lines.values():
+            for _ in range(min(self._played_before, len(lines))):
+                lines.popleft()
 
     def begin(self, window: Window) -> Reading:
         """Nothing is read before the end."""

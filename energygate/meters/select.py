@@ -45,6 +45,8 @@ class MeterOptions:
         Fingerprint of this machine without meters: an estimate is as good as its calibration on it.
     clock, sleep : callable
         Monotonic seconds; waits for seconds.
+    played : int
+        Windows of each benchmark that a replay has played before.
     host : Host
         Facts about the machine.
     environ : mapping
@@ -63,6 +65,7 @@ class MeterOptions:
     kinship: Kinship = field(default_factory=Kinship)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    played: int = 0
     host: Host = field(default_factory=Host)
 
 
@@ -137,7 +140,7 @@ def with_power(names: Sequence[str], options: MeterOptions) -> tuple[str, ...]:
 def make_meter(name: str, options: MeterOptions) -> Meter:
     """Give the closed meter of that name. Raises ConfigError where there is none, or its configuration is missing."""
     if name.startswith(_REPLAY):
-        return Replay(Path(name.removeprefix(_REPLAY)), clock=options.clock)
+        return Replay(Path(name.removeprefix(_REPLAY)), clock=options.clock, played=options.played)
     if name not in _MAKERS:
         raise _unknown(name)
     return _MAKERS[name](options)

@@ -137,7 +137,7 @@ def _cells(line: Line, *, tokens: bool) -> list[str]:
     ends = rows.interval(row)
     cells = [
         rows.SIGNS[row.outcome],
-        f"{code(row.benchmark)}{' limit' if row.how == 'limit' else ''}",
+        f"{code(row.benchmark)}{_kind(row)}",
         rows.typical(row.base, row),
         rows.typical(row.head, row),
         f"**{rows.change(row)}**{f' ({ends})' if ends else ''}",
@@ -148,6 +148,10 @@ def _cells(line: Line, *, tokens: bool) -> list[str]:
     if tokens:
         cells.insert(_PER_TOKEN_AT, rows.change(line.per_token) if line.per_token else "\N{EN DASH}")
     return cells
+
+
+def _kind(row: Row) -> str:
+    return f" anchor {span(row.anchor)}" if row.how == "anchor" else " limit" if row.how == "limit" else ""
 
 
 def _could_detect(row: Row) -> str:
@@ -189,16 +193,27 @@ def _how(report: GateReport) -> str:
     ]
     policy = report.policy
     level = format_percent(policy.false_alarms)
-    invalid = sum(row.trials.invalid for row in report.comparisons if row.how != "limit")
+    invalid = sum(row.trials.invalid for row in report.comparisons if row.how not in {"limit", "anchor"})
     rest = [
         f"- machine fingerprint {span(report.machine.fingerprint)}",
-        f"- compared with stored runs: {', '.join(span(run) for run in report.baseline.runs) or 'none'}",
-        f"- test: stored sessions, one-sided, adjusted by {span(policy.adjust)} at {level}",
+        f"- compared with {_against(report)}: {', '.join(span(run) for run in report.baseline.runs) or 'none'}",
+        f"- test: {_units(report)}, one-sided, adjusted by {span(policy.adjust)} at {level}",
         f"- increases below {format_percent(policy.min_effect)} never fail",
         f"- invalid trials, replaced and not averaged in: {invalid}",
         "- gross energy of the whole machine part decides; idle power is not subtracted from it",
     ]
     return "\n".join([*meters, *rest])
+
+
+def _against(report: GateReport) -> str:
+    return "a base measured in turns" if report.baseline.how == "interleaved" else "stored runs"
+
+
+def _units(report: GateReport) -> str:
+    """What one piece of evidence is, in each of the stages."""
+    found = {row.how for row in report.comparisons}
+    both = {"stored": "stored sessions", "interleaved": "blocks of base and head"}
+    return " and ".join(said for how, said in both.items() if how in found) or both["stored"]
 
 
 def _fineness(meter: MeterInfo) -> str:

@@ -47,11 +47,20 @@ def lines(report: GateReport) -> Iterator[Line]:
     beside = {row.benchmark: row for row in report.comparisons if _is_beside(row)}
     for row in report.comparisons:
         if not _is_beside(row):
-            yield Line(row=row, per_token=None if row.how == "limit" else beside.get(row.benchmark))
+            yield Line(row=row, per_token=None if _is_absolute(row) else beside.get(row.benchmark))
 
 
 def _is_beside(row: Row) -> bool:
-    return row.metric is Metric.J_PER_OUTPUT_TOKEN and row.how != "limit"
+    return row.metric is Metric.J_PER_OUTPUT_TOKEN and not _is_absolute(row)
+
+
+def _is_absolute(row: Row) -> bool:
+    return row.how in {"limit", "anchor"}
+
+
+def kind(row: Row) -> str:
+    """What a row is besides a benchmark's comparison: ` (limit)`, ` (anchor v1)`; empty where it is that."""
+    return {"limit": " (limit)", "anchor": f" (anchor {row.anchor})"}.get(row.how, "")
 
 
 def typical(value: float | None, row: Row) -> str:
@@ -114,6 +123,8 @@ def _said_of(row: Row) -> str:
     match row.outcome:
         case Outcome.REGRESSED:
             return f"uses {_more(row)} {_IN_WORDS[row.metric]}"
+        case Outcome.OVER_LIMIT if row.how == "anchor":
+            return f"uses {_more(row)} {_IN_WORDS[row.metric]} since anchor {row.anchor}"
         case Outcome.OVER_LIMIT:
             return f"uses {typical(row.head, row)}, the limit is {typical(row.base, row)}"
         case Outcome.MISSING:
@@ -179,9 +190,14 @@ def sides(row: Row) -> str:
 
 
 def evidence(row: Row) -> str:
-    """How much evidence there is, and how strong: `10 trials, 3 sessions, adjusted p 0.16`."""
+    """How much evidence there is, and how strong: `10 trials, 3 sessions, adjusted p 0.16`.
+
+    Blocks also say what they could have found, unless that is the reason of an inconclusive outcome already.
+    """
     tested = f", adjusted p {p_adjusted(row)}" if row.p_adjusted is not None else ""
-    return f"{size(row)}{tested}"
+    detectable = row.detectable if row.how == "interleaved" and row.outcome is not Outcome.INCONCLUSIVE else None
+    could = f", could detect about {format_change(detectable)}" if detectable is not None else ""
+    return f"{size(row)}{tested}{could}"
 
 
 def provenance(meters: Sequence[MeterInfo], *, quote: Callable[[str], str] = str) -> str:

@@ -65,8 +65,7 @@ def _lines(report: GateReport) -> Iterator[Text]:
 
 def _benchmark(line: Line) -> Iterator[Text]:
     row = line.row
-    limit = " (limit)" if row.how == "limit" else ""
-    words = f"{rows.WORDS[row.outcome]:{len(_INDENT)}}{row.benchmark}{limit}  {rows.change_with_interval(row)}"
+    words = f"{rows.WORDS[row.outcome]:{len(_INDENT)}}{row.benchmark}{rows.kind(row)}  {rows.change_with_interval(row)}"
     yield Text(words.rstrip(), style=_STYLES[row.outcome])
     if sides := rows.sides(row):
         yield Text(f"{_INDENT}{sides}; {rows.evidence(row)}")

@@ -1,4 +1,4 @@
-"""Student's t and the normal distribution: the only module of the package that imports scipy, and only when asked."""
+"""Probabilities and quantiles: the only module of the package that imports scipy, and only when asked."""
 
 from typing import Any, TypeAlias
 
@@ -37,6 +37,39 @@ def normal_quantile(q: float) -> float:
     """
     _require_inside_0_1(q)
     return float(_special().ndtri(q))
+
+
+def t_power(df: ArrayLike, noncentrality: ArrayLike, t: ArrayLike) -> Floats:
+    """Probability that a noncentral t exceeds `t`: the power of a test with that critical value.
+
+    Far above `t` scipy answers NaN (`nctdtr(7, 50, 2.998)`, scipy 1.17); all of the distribution lies beyond `t` then.
+    """
+    power = 1 - _special().nctdtr(df, noncentrality, t)
+    return np.where(np.isnan(power) & (np.asarray(noncentrality) > t), 1.0, power)[()]
+
+
+def beta_quantile(a: ArrayLike, b: ArrayLike, q: float) -> Floats:
+    """The value that a beta variable stays below with probability `q`.
+
+    Raises
+    ------
+    ValueError
+        For q outside (0, 1).
+    """
+    _require_inside_0_1(q)
+    return _special().betaincinv(a, b, q)  # type: ignore[no-any-return]  # scipy has no type hints
+
+
+def chi_square_quantile(df: ArrayLike, q: float) -> Floats:
+    """The value that a chi-square variable with `df` degrees of freedom stays below with probability `q`.
+
+    Raises
+    ------
+    ValueError
+        For q outside (0, 1).
+    """
+    _require_inside_0_1(q)
+    return 2 * _special().gammaincinv(np.asarray(df) / 2, q)  # type: ignore[no-any-return]  # scipy has no type hints
 
 
 def _require_inside_0_1(q: float) -> None:

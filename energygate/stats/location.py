@@ -65,13 +65,49 @@ def location(logs: ArrayLike) -> Location:
     *leading, n = ordered.shape
     cut = _cut_per_end(n)
     kept = ordered[..., cut : n - cut]
-    df = n - 2 * cut - 1
+    value, df = np.mean(kept, axis=-1), df_of(n)
+    ordered[..., :cut], ordered[..., n - cut :] = kept[..., :1], kept[..., -1:]
     return Location(
-        value=np.mean(kept, axis=-1),
-        variance=_squared_error(np.clip(ordered, kept[..., :1], kept[..., -1:]), df=df),
+        value=value,
+        variance=_squared_error(ordered, df=df),
         df=_filled(leading, float(df)),
         n=_filled(leading, n),
     )
+
+
+def ragged_location(logs: Floats, sizes: Integers) -> Location:
+    """Locate samples of unequal size that stand one after the other, computing those of one size together.
+
+    Parameters
+    ----------
+    logs : array of float, shape (n, q)
+        Natural logs of q quantities.
+    sizes : array of int, shape (s,)
+        How many rows belong to each sample; their sum is n.
+
+    Returns
+    -------
+    Location, shape (s, q)
+        NaN in value and variance for a sample without rows, and where a log of the sample is not finite.
+    """
+    shape = (len(sizes), logs.shape[-1])
+    found = Location(
+        value=np.full(shape, np.nan),
+        variance=np.full(shape, np.nan),
+        df=np.zeros(shape),
+        n=np.repeat(sizes[:, np.newaxis], shape[-1], axis=-1),
+    )
+    starts = np.cumsum(sizes) - sizes
+    for size in np.unique(sizes[sizes > 0]).tolist() if shape[-1] else ():
+        of_size = np.flatnonzero(sizes == size)
+        rows = starts[of_size, np.newaxis] + np.arange(size)
+        batch = np.take(logs.T, rows, axis=-1)
+        finite = np.all(np.isfinite(batch), axis=-1)
+        located = location(np.where(finite[..., np.newaxis], batch, 0.0))
+        found.value[of_size] = np.where(finite, located.value, np.nan).T
+        found.variance[of_size] = np.where(finite, located.variance, np.nan).T
+        found.df[of_size] = df_of(size)
+    return found
 
 
 def locations(series: Sequence[ArrayLike]) -> tuple[Location, ...]:
@@ -94,7 +130,7 @@ def locations(series: Sequence[ArrayLike]) -> tuple[Location, ...]:
     located: dict[int, Location] = {}
     for positions in positions_by_size.values():
         batch = location(np.stack([samples[position] for position in positions]))
-        located.update(zip(positions, _each(batch), strict=True))
+        located.update(zip(positions, each_of(batch), strict=True))
     return tuple(located[position] for position in range(len(samples)))
 
 
@@ -114,9 +150,23 @@ def stack(parts: Sequence[Location]) -> Location:
     )
 
 
-def _each(batch: Location) -> list[Location]:
-    fields = zip(batch.value, batch.variance, batch.df, batch.n, strict=True)
+def at(located: Location, index: Any) -> Location:
+    """Some of the locations, as numpy indexes an array."""
+    return Location(
+        value=located.value[index], variance=located.variance[index], df=located.df[index], n=located.n[index]
+    )
+
+
+def each_of(batch: Location) -> list[Location]:
+    """Take a batch apart along its first axis; an axis of length 1 behind it is dropped."""
+    columns = (np.asarray(field).reshape(len(batch.n)) for field in (batch.value, batch.variance, batch.df, batch.n))
+    fields = zip(*columns, strict=True)
     return [Location(value=value, variance=variance, df=df, n=n) for value, variance, df, n in fields]
+
+
+def df_of(n: int) -> int:
+    """Degrees of freedom of the variance of a sample of `n`: values kept by the trimming, less one."""
+    return n - 2 * _cut_per_end(n) - 1
 
 
 def _cut_per_end(n: int) -> int:
@@ -124,8 +174,10 @@ def _cut_per_end(n: int) -> int:
 
 
 def _squared_error(winsorised: Floats, *, df: int) -> Floats:
-    squares: Floats = np.sum(np.square(winsorised - winsorised.mean(axis=-1, keepdims=True)), axis=-1)
-    return squares / (df * (df + 1)) if df else _filled(squares.shape, np.inf)
+    if df == 0:
+        return _filled(winsorised.shape[:-1], np.inf)  # type: ignore[no-any-return]  # as above
+    squares: Floats = winsorised.shape[-1] * np.var(winsorised, axis=-1)
+    return squares / (df * (df + 1))
 
 
 def _filled(shape: Sequence[int], value: float) -> Any:

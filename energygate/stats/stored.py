@@ -1,4 +1,4 @@
-"""Head against stored sessions, and against a fixed limit.
+"""Head against stored sessions, against those of a pinned commit, and against a fixed limit.
 
 The unit is the session: trials of one session share its temperature, its neighbours and its page cache, so more of
 them say nothing about the next session. Few sessions are known, hence the variance between them is shrunk towards a
@@ -84,16 +84,33 @@ def stored(head: Location, sessions: Location, *, prior: Prior) -> Estimate:
     ValueError
         If there is no session.
     """
-    between, df = _shrunk(sessions, prior)
-    k = _count(sessions)
-    within = np.mean(sessions.variance, axis=-1)
-    log_ratio = np.mean(head.value[..., np.newaxis] - sessions.value, axis=-1)
-    variance = _largest(
-        between * (1 + 1 / k) + _excess(head.variance, within),
-        head.variance + within / k,
-        FLOOR_SD**2 * (1 + 1 / k),
-    )
-    return _estimate(log_ratio, variance, df)
+    between, df = _shrunk(prior, sessions)
+    return _against(head, sessions, between, df)
+
+
+def anchored(head: Location, anchor: Location, window: Location | None, *, prior: Prior) -> Estimate:
+    """Compare the head with the sessions of a pinned commit; those of the window tell only how much a session varies.
+
+    Parameters
+    ----------
+    head : Location, shape (...)
+    anchor : Location, shape (..., k_a)
+        The sessions of the pinned commit.
+    window : Location, shape (..., k), or None
+        The newest sessions. The two groups differ in what was accepted between them, so each has its own mean.
+    prior : Prior
+
+    Returns
+    -------
+    Estimate, shape (...)
+
+    Raises
+    ------
+    ValueError
+        If the anchor has no session, or `window` is given and has none.
+    """
+    between, df = _shrunk(prior, anchor, *([] if window is None else [window]))
+    return _against(head, anchor, between, df)
 
 
 def limit(head: Location, log_limit: ArrayLike, sessions: Location | None, *, prior: Prior) -> Estimate:
@@ -122,16 +139,32 @@ def limit(head: Location, log_limit: ArrayLike, sessions: Location | None, *, pr
         between, df = np.asarray(prior.sd**2), prior.weight
     else:
         within = np.mean(sessions.variance, axis=-1)
-        between, df = _shrunk(sessions, prior)
+        between, df = _shrunk(prior, sessions)
     variance = _largest(between + _excess(head.variance, within), head.variance, FLOOR_SD**2)
     return _estimate(head.value - np.asarray(log_limit, dtype=np.float64), variance, df)
 
 
-def _shrunk(sessions: Location, prior: Prior) -> tuple[Floats, float]:
-    """Variance between sessions, drawn towards the prior, and its degrees of freedom."""
-    own_df = _count(sessions) - 1
-    df = prior.weight + own_df
-    return (prior.weight * prior.sd**2 + own_df * between_sessions(sessions)) / df, df
+def _against(head: Location, sessions: Location, between: Floats, df: float) -> Estimate:
+    """The head less the mean of the sessions, with what a new session may add on either side."""
+    k = _count(sessions)
+    within = np.mean(sessions.variance, axis=-1)
+    log_ratio = np.mean(head.value[..., np.newaxis] - sessions.value, axis=-1)
+    variance = _largest(
+        between * (1 + 1 / k) + _excess(head.variance, within),
+        head.variance + within / k,
+        FLOOR_SD**2 * (1 + 1 / k),
+    )
+    return _estimate(log_ratio, variance, df)
+
+
+def _shrunk(prior: Prior, *groups: Location) -> tuple[Floats, float]:
+    """Variance between the sessions of each group, pooled and drawn towards the prior, and its degrees of freedom."""
+    own = [(_count(group) - 1, between_sessions(group)) for group in groups]
+    df = prior.weight + sum(own_df for own_df, _ in own)
+    squares = np.asarray(prior.weight * prior.sd**2)
+    for own_df, between in own:
+        squares = squares + own_df * between
+    return squares / df, df
 
 
 def _excess(head: Floats, within: Floats) -> Floats:

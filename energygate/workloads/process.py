@@ -100,6 +100,8 @@ class Process:
 
     def stop(self, grace_s: float) -> None:
         """End the group and its strays: TERM, after `grace_s` seconds KILL; reap the leader. Safe to call twice."""
+        if self._left_nothing():
+            return
         for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILLED_S)):
             self._note_strays()
             if not self._is_alive():
@@ -115,6 +117,16 @@ class Process:
             _LOG.warning(
                 "Still alive after SIGKILL: %s. They use energy that later trials will be charged with.", survivors
             )
+
+    def _left_nothing(self) -> bool:
+        """Whether it ended with its whole group: nothing leads to a stray then, and /proc need not be read."""
+        if self._strays or self.popen.poll() is None:
+            return False
+        try:
+            os.killpg(self.pid, 0)
+        except OSError as error:  # or EPERM: there is somebody, of another user
+            return error.errno == errno.ESRCH
+        return False
 
     def _note_strays(self) -> None:
         """Remember who descends from the group but left it: once its parent has ended, nothing tells whose it was."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 MAX_CHARS: Final = 300
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _COLOUR: Final = re.compile("\\x1b\\[[0-9;]*m")
 _SHORTEST_PROMPT: Final = 4  # hiding every "a" of a message would hide the message
 _RUN: Final = 16  # so many characters of a prompt in a row are no coincidence
@@ -16,10 +17,8 @@ _READ_CHARS: Final = 8192  # far more than is shown, far less than a server may 
 
 
 def printable(text: str, *, limit: int = MAX_CHARS) -> str:
-    """One line of at most `limit` characters, each control or formatting character turned into a blank."""
-    cleaned = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in _COLOUR.sub("", text)
-    )
+    """One line of at most `limit` characters, each control, formatting or surrogate character turned into a blank."""
+    cleaned = "".join(" " if unicodedata.category(char) in _UNPRINTABLE else char for char in _COLOUR.sub("", text))
     shown = " ".join(cleaned.split())
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 

@@ -343,6 +343,19 @@ def test_a_limit_that_fits_nothing_is_a_warning_wherever_there_is_a_verdict(ener
     assert [line for line in out.splitlines() if line.startswith("warning: limits")] == [UNUSED]
 
 
+def test_a_misspelt_canary_is_a_warning_wherever_it_would_be_asked(energygate):
+    energygate.write("energygate.yml", "version: 1\ncanary: a.energy.yml::won\n")
+    warning = (
+        "warning: canary: 'a.energy.yml::won' is no benchmark of this run, so it cannot tell that the machine changed. "
+        "It was looked for among a.energy.yml::one. Write one such name in full; it is no pattern."
+    )
+    for name in ("base.json", "head.json"):
+        _, out, _ = energygate("run", "a.energy.yml", "--meters", energygate.windows("w.jsonl"), "--save", name)
+        assert [line for line in out.splitlines() if "canary" in line] == [warning]
+    code, out, _ = energygate("compare", "base.json", "head.json")
+    assert (code, [line for line in out.splitlines() if "canary" in line]) == (0, [warning])
+
+
 def test_the_configuration_of_the_repository_holds_in_its_folders_too(energygate):
     energygate.write("energygate.yml", 'version: 1\nlimits: {"sub/b.energy.yml::*": {energy_j: 90}}\n')
     energygate.write("sub/b.energy.yml", SUITE)

@@ -92,6 +92,7 @@ def test_gpus_are_shown_beside_the_processor(doctor, live_powercap, nvml_library
     assert out.splitlines()[-1] == "Energy can be measured here by rapl and nvml."
 
 
+@pytest.mark.alone
 def test_calibration_gives_back_the_watts_of_the_machine(live_powercap, host):
     tree = live_powercap("server2", period_s=0.005)
     tree.command("power intel-rapl:0 20 9")

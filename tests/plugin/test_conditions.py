@@ -83,6 +83,7 @@ def servers(project):
         yield tuple(process.pid for process in processes)
 
 
+@pytest.mark.alone
 def test_what_a_server_uses_that_the_test_did_not_start_is_foreign_load_until_it_is_named(
     project, live_powercap, servers
 ):

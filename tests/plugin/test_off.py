@@ -96,6 +96,7 @@ def test_every_option_is_in_the_help_with_its_values(project):
         "--energy-save=FILE",
         "--energy-report=FORMAT:FILE",
         "--energy-fail-on=LIST",
+        "--energy-against=REF",
     }
 
 

@@ -67,6 +67,7 @@ def check(said_j, ledgers, layout):
 @example("server2", 32, MIDDLE, [[("run", 20.0), ("freeze", 0), ("run", 4.0), ("thaw", 0), ("run", 20.0)]])
 @example("gap", 32, MIDDLE, [[("garble", 0, b"-1\n")], [], [("heal", 0)], [("run", 1.0)]])  # a number, and no counter's
 @example("clientdram", 32, MIDDLE, [[("remove", 1), ("run", 1.0)], [("run", 1.0)]])
+@example("amd", 26, [0.998046875, *MIDDLE[1:]], [[("run", 0.05), ("jump", 0, 0.0)]])  # a reset near the wrap
 @settings(deadline=None, max_examples=1000)
 def test_a_window_is_right_or_invalid_whatever_happens_to_the_counters(hosts, layout, bits, positions, windows):
     with ExitStack() as stack:

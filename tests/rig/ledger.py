@@ -102,9 +102,12 @@ class Ledger:
     def tolerance_j(self) -> float:
         """How far from the truth a valid window may be: late counts, rounded wraps, and what no reader can see."""
         steps = self.steps
-        late_j = self._seen[0].late_j + self._seen[-1].late_j + self._unit_j * sum(step.wrapped for step in steps)
+        wraps_j = self._unit_j * sum(step.wrapped for step in steps)
+        late_j = self._seen[0].late_j + self._seen[-1].late_j + wraps_j
+        if any(step.visible for step in steps):
+            return late_j
         hidden_j = abs(sum(step.seen_j - step.true_j for step in steps))
-        return late_j if any(step.visible for step in steps) else max(late_j, hidden_j + self._unit_j * len(steps))
+        return max(late_j, hidden_j + self._unit_j * len(steps) + wraps_j)
 
     @property
     def steps(self) -> list[Step]:

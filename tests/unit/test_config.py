@@ -22,7 +22,7 @@ from energygate.workloads.suites import TrialOverrides
 COMMAND = "{name: one, kind: command, command: [./bench]}"
 TOP = (
     "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, allow_estimates, baselines, trials, gate, "
-    "limits, overrides, suites"
+    "confirm, limits, overrides, anchors, canary, suites"
 )
 GATE = (
     "budget, min_effect, false_alarms, adjust, fail_on, confidence, power, session_sd, session_sd_weight, window, "
@@ -129,7 +129,7 @@ suites:
         ("budget: 5%", f":2: budget: unknown key. Allowed here: {TOP}."),
         ("gate:\n  min_efect: 2%", f":3: gate.min_efect: unknown key. Allowed here: {GATE}."),
         ("gate: {screen: {pp: 0.1}}", ":2: gate.screen.pp: unknown key. Allowed here: p, effect."),
-        ("confirm: {against: auto}", f":2: confirm: unknown key. Allowed here: {TOP}."),
+        ("anchor: []", f":2: anchor: unknown key. Allowed here: {TOP}."),
         (
             'overrides:\n  "a.py::test_x[a-b]":\n    budgt: 5%',
             ":4: overrides.a.py::test_x[a-b].budgt: unknown key. Allowed here: budget, min_effect, trials, limit.",
@@ -488,7 +488,7 @@ def test_a_fault_of_the_marker_names_the_test_and_the_argument(arguments, messag
 
 def test_a_marker_whose_smallest_effect_is_above_its_budget_is_refused(load):
     with pytest.raises(ConfigError) as wrong:
-        load().rules_for("a", MarkerKeys(budget=0.03, min_effect=0.04))
+        load().rules_for("a", MarkerKeys(budget=0.03, min_effect=0.04).as_rules())
     assert str(wrong.value) == f"gate: min_effect 4 %, budget 3 %: {CHOOSE}"
 
 

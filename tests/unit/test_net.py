@@ -4,9 +4,9 @@ import pytest
 from fakes import a_baseline, a_benchmark, a_meter, a_row, a_run, a_trial, some_trials
 from msgspec.structs import replace
 
+from energygate.judging import judge
 from energygate.model import Baseline, Idle, MeterInfo, Metric, Net
 from energygate.net import NetValues, idle_warning, net_values, with_net
-from energygate.pipeline import judge
 from energygate.policy import Policy
 
 

@@ -18,8 +18,9 @@ from fakes import (
 from energygate.baseline.store import read_run
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
+from energygate.judging import judge, split_by_machine
 from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source
-from energygate.pipeline import Surroundings, judge, open_job, refuse_to_record, split_by_machine, unfit_as_sessions
+from energygate.pipeline import Surroundings, open_job, refuse_to_record, unfit_as_sessions
 from energygate.policy import Policy, Rules
 from energygate.settings import Mode, ReportTarget, Settings
 from energygate.workloads.suites import TrialOverrides

@@ -4,7 +4,7 @@ import pytest
 
 from energygate.errors import ConfigError
 from energygate.model import Metric, Outcome
-from energygate.policy import FAILABLE, Policy, Rules
+from energygate.policy import FAILABLE, Anchor, Confirm, Policy, Rules
 
 
 def test_everything_but_a_proven_pass_may_fail_a_build():
@@ -81,3 +81,39 @@ def test_a_window_too_small_to_ever_fail_is_refused():
         "gate.window: 2 sessions at most, but gate.min_sessions needs 3: no increase could ever fail. "
         "Raise window, or lower min_sessions."
     )
+
+
+def test_ten_to_thirty_blocks_are_measured_of_what_is_suspect():
+    assert Policy().confirm == Confirm(which="suspects", min_blocks=10, max_blocks=30, max_minutes=None)
+    assert Confirm(min_blocks=6, max_blocks=6, max_minutes=0.5).min_blocks == 6
+
+
+@pytest.mark.parametrize(("least", "most"), [(5, 30), (4, 30), (10, 8), (10, 31), (7, 30), (10, 202), (0, 0)])
+def test_blocks_must_balance_both_orders_and_give_an_interval(least, most):
+    message = (
+        "confirm: min_blocks and max_blocks must be even, with 6 \N{LESS-THAN OR EQUAL TO} min_blocks "
+        f"\N{LESS-THAN OR EQUAL TO} max_blocks \N{LESS-THAN OR EQUAL TO} 200, got {least} and {most}."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        Confirm(min_blocks=least, max_blocks=most)
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf")])
+def test_no_time_at_all_measures_nothing(minutes):
+    with pytest.raises(ConfigError, match=rf"^confirm: max_minutes must be positive, got {minutes:g}\.$"):
+        Confirm(max_minutes=minutes)
+
+
+@pytest.mark.parametrize(("budget", "shown"), [(0.0, "0 %"), (-0.1, "-10 %"), (float("nan"), "nan %")])
+def test_an_anchor_says_how_much_may_have_been_added(budget, shown):
+    message = (
+        f"anchors: v1: budget {shown}: an anchor says how much may have been added since. Give a budget above 0 %."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        Anchor(name="v1", commit="0" * 40, budget=budget)
+
+
+def test_two_anchors_of_one_name_are_refused():
+    anchors = tuple(Anchor(name="v1", commit=digit * 40, budget=0.1) for digit in "01")
+    with pytest.raises(ConfigError, match=r"^anchors: two are called 'v1': a report names them\. Rename one\.$"):
+        Policy(anchors=anchors)

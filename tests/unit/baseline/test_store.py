@@ -2,7 +2,7 @@ import datetime as dt
 
 import msgspec
 import pytest
-from fakes import COMMIT, FINGERPRINT, a_benchmark, a_machine, a_run
+from fakes import COMMIT, FINGERPRINT, a_benchmark, a_machine, a_run, an_acceptance
 
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, StoredRun, open_store, read_run
@@ -70,6 +70,14 @@ def test_runs_of_one_machine_come_newest_first_with_the_newest_of_every_other(st
     assert store.load(FINGERPRINT) == Baseline(
         runs=(here(10), here(2), here(1)), others=(elsewhere(1, fingerprint="000000000000"), elsewhere(4))
     )
+
+
+def test_of_another_machine_the_newest_run_that_measured_something_counts(store):
+    pointing = a_run(day=4, machine=a_machine(fingerprint=OTHER), accepts=(an_acceptance(),))
+    only_words = a_run(day=5, machine=a_machine(fingerprint="eeeeeeeeeeee"), accepts=(an_acceptance(),))
+    for run in (elsewhere(2), elsewhere(3), pointing, only_words):
+        store.add(run)
+    assert store.load(FINGERPRINT) == Baseline(others=(elsewhere(3),))
 
 
 def test_an_empty_or_absent_store_is_an_empty_baseline(store):

@@ -1,3 +1,5 @@
+import hashlib
+import os
 import platform
 from importlib.metadata import version
 
@@ -199,6 +201,11 @@ def test_an_interrupt_before_a_measured_benchmark_is_kept_costs_no_trial(session
 def test_the_hash_of_a_workload_does_not_depend_on_the_order_of_its_keys():
     assert workload_hash({"a": 1, "b": [1, 2]}) == workload_hash({"b": [1, 2], "a": 1})
     assert workload_hash({"a": 1, "b": [1, 2]}) != workload_hash({"a": 1, "b": [2, 1]})
+
+
+def test_a_word_that_is_no_text_is_hashed_by_its_bytes():
+    words = [workload_hash({"command": [os.fsdecode(word)]}) for word in (b"caf\xe9", b"caf\xe8")]
+    assert words[0] == hashlib.sha256(b'{"command":["caf\xe9"]}').hexdigest() != words[1]
 
 
 def test_the_hash_of_a_workload_is_that_of_its_canonical_json():

@@ -1,4 +1,4 @@
-"""No interrupt gets lost, not even one that comes while the collector runs finalizers; and SIGTERM is one."""
+"""No interrupt gets lost, not even one in a finalizer that the collector runs; and SIGTERM and SIGHUP are some."""
 
 import gc
 import signal
@@ -58,12 +58,15 @@ def test_a_handler_of_the_user_s_own_is_called_and_is_there_afterwards(no_collec
         signal.signal(signal.SIGTERM, before)
 
 
-def test_sigterm_becomes_an_interrupt_and_afterwards_what_it_was():
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    with pytest.raises(KeyboardInterrupt) as stopped, interrupted_by_sigterm():
-        signal.raise_signal(signal.SIGTERM)
-    assert (type(stopped.value), str(stopped.value), Terminated.exit_code) == (Terminated, "SIGTERM", 143)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+@pytest.mark.parametrize(
+    ("number", "name", "status"), [(signal.SIGTERM, "SIGTERM", 143), (signal.SIGHUP, "SIGHUP", 129)]
+)
+def test_what_ends_a_job_becomes_an_interrupt_and_afterwards_what_it_was(number, name, status):
+    assert signal.getsignal(number) is signal.SIG_DFL
+    with pytest.raises(Terminated) as stopped, interrupted_by_sigterm():
+        signal.raise_signal(number)
+    assert (isinstance(stopped.value, KeyboardInterrupt), str(stopped.value)) == (True, name)
+    assert (stopped.value.exit_code, signal.getsignal(number)) == (status, signal.SIG_DFL)
 
 
 def test_sigterm_in_a_finalizer_still_interrupts(no_collection_but_ours):

@@ -170,3 +170,14 @@ def test_a_repository_without_that_remote_has_no_name(commit, git, tmp_path):
     commit()
     git("remote", "add", "upstream", "https://github.com/owner/name.git")
     assert read_source(tmp_path).repository is None
+
+
+def test_variables_of_a_hook_of_another_repository_do_not_change_the_answer(
+    commit, tmp_path, tmp_path_factory, monkeypatch
+):
+    name = commit()
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "init", "--quiet"], cwd=other, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "--message", "theirs"], cwd=other, check=True)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert read_source(tmp_path) == Source(commit=name, branch="main", dirty=False, repository=None)

@@ -91,6 +91,20 @@ def test_evidence_ends_with_the_adjusted_p_value_where_there_is_one():
 @pytest.mark.parametrize(
     ("more", "text"),
     [
+        ({"outcome": Outcome.PASS}, "12 blocks, adjusted p 0.2, could detect about +5.9 %"),
+        ({"outcome": Outcome.REGRESSED}, "12 blocks, adjusted p 0.2, could detect about +5.9 %"),
+        ({"outcome": Outcome.INCONCLUSIVE}, "12 blocks, adjusted p 0.2"),  # its reason says it
+        ({"outcome": Outcome.PASS, "detectable": None}, "12 blocks, adjusted p 0.2"),
+    ],
+)
+def test_blocks_say_what_they_could_have_detected(more, text):
+    row = {"how": "interleaved", "blocks": 12, "p_adjusted": 0.2, "detectable": 1.059} | more
+    assert rows.evidence(a_row(**row)) == text
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
         ({}, "100 \N{RIGHTWARDS ARROW} 101 J"),
         ({"estimated": True}, "100 \N{RIGHTWARDS ARROW} 101 J (estimate)"),
         ({"base": None}, "101 J"),

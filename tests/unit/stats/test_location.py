@@ -1,10 +1,11 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from energygate.stats.location import Location, location, locations, stack
+from energygate.stats.location import Location, at, df_of, each_of, location, locations, ragged_location, stack
 
 TWENTY = np.log(
     [
@@ -47,6 +48,7 @@ def test_a_tenth_is_trimmed_at_each_end_from_eight_values_on(n, cut):
     trimmed = scipy.stats.trim_mean(sample(n), (cut + 0.5) / n)
     assert found.value == pytest.approx(trimmed, rel=1e-12)
     assert (found.df, found.n) == (n - 2 * cut - 1, n)
+    assert df_of(n) == found.df
 
 
 @pytest.mark.parametrize(("n", "cut"), CUT_BY_SIZE.items())
@@ -83,6 +85,33 @@ def test_samples_of_unequal_size_come_back_in_order():
     found = locations(series)
     assert len(found) == 5
     for one, logs in zip(found, series, strict=True):
+        assert_equal(one, location(logs))
+
+
+def test_samples_of_unequal_size_stand_one_after_the_other():
+    sizes = np.array([12, 5, 0, 1, 12])
+    rows = [np.column_stack([sample(n) + i, np.ones(n)]) for i, n in enumerate(sizes)]
+    found = ragged_location(np.concatenate(rows), sizes)
+    for position in (0, 1, 3, 4):
+        expected = stack(locations(list(rows[position].T)))
+        np.testing.assert_allclose(found.value[position], expected.value, rtol=1e-12)
+        np.testing.assert_allclose(found.variance[position], expected.variance, rtol=1e-12)
+        assert_equal(replace(at(found, position), value=0, variance=0), replace(expected, value=0, variance=0))
+    assert np.isnan(found.value[2]).all()
+    assert (found.n[2].tolist(), found.df[2].tolist()) == ([0, 0], [0, 0])
+
+
+def test_a_quantity_that_one_row_lacks_has_no_location_in_that_sample_alone():
+    logs = np.column_stack([sample(10), sample(10)])
+    logs[7, 1] = np.nan
+    found = ragged_location(logs, np.array([5, 5]))
+    np.testing.assert_array_equal(np.isnan(found.value), [[False, False], [False, True]])
+    np.testing.assert_array_equal(np.isnan(found.variance), [[False, False], [False, True]])
+
+
+def test_a_batch_is_taken_apart():
+    batch = location(np.stack([sample(6), sample(6) + 1]))
+    for one, logs in zip(each_of(batch), [sample(6), sample(6) + 1], strict=True):
         assert_equal(one, location(logs))
 
 

@@ -42,6 +42,28 @@ def test_benjamini_hochberg_agrees_with_scipy_stats(m):
     np.testing.assert_allclose(adjust(p_values, "bh"), scipy.stats.false_discovery_control(p_values), rtol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["bh", "holm"])
+def test_only_members_are_adjusted_for(method):
+    p_values = np.array([0.5, 0.01, 0.0001, 0.03, 0.2])
+    members = np.array([True, True, False, True, True])
+    found = adjust(p_values, method, members=members)
+    np.testing.assert_array_equal(found[members], adjust(p_values[members], method))
+    assert np.isnan(found[2])
+
+
+@pytest.mark.parametrize("method", ["bh", "holm"])
+def test_many_families_are_adjusted_at_once(method):
+    rng = np.random.default_rng(5)
+    p_values, members = rng.uniform(0, 1, (4, 3, 20)) ** 3, rng.uniform(0, 1, (4, 3, 20)) < 0.7
+    found = adjust(p_values, method, members=members)
+    for place in np.ndindex(4, 3):
+        np.testing.assert_array_equal(found[place], adjust(p_values[place], method, members=members[place]))
+
+
+def test_a_family_without_members_is_empty():
+    assert np.isnan(adjust([0.5, np.nan], "bh", members=np.zeros(2, dtype=bool))).all()
+
+
 @pytest.mark.parametrize("bad", [np.nan, -0.1, 1.1])
 @pytest.mark.parametrize("method", ["bh", "holm"])
 def test_what_is_not_a_probability_cannot_be_adjusted(method, bad):

@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 
 from energygate.stats.location import Location, location, stack
-from energygate.stats.stored import Prior, between_sessions, limit, stored
+from energygate.stats.stored import Prior, anchored, between_sessions, limit, stored
 
 A, B, C, D = (
     location(np.log(trials))
@@ -186,6 +186,26 @@ def test_several_limits_are_judged_at_once():
     found = limit(heads, [math.log(100), math.log(105)], None, prior=PRIOR)
     np.testing.assert_allclose(found.log_ratio, [HEAD.value - math.log(100), A.value - math.log(105)], rtol=1e-12)
     np.testing.assert_array_equal(found.df, [2.0, 2.0])
+
+
+# Computed independently with R 4.
+def test_an_anchor_is_compared_with_its_own_sessions_and_the_window_tells_how_much_they_vary():
+    found = anchored(HEAD, stack((A, B)), stack((C, D)), prior=PRIOR)
+    assert (found.log_ratio, found.se, found.df) == pytest.approx(
+        (0.04324289195610653, 0.015485384443323633, 4), rel=1e-12
+    )
+    assert found.interval() == pytest.approx((1.0102829346051292, 1.0792381321608238), rel=1e-12)
+
+
+def test_an_anchor_without_a_window_is_compared_as_a_window_is():
+    for sessions in ((A,), (A, B, C)):
+        assert anchored(HEAD, stack(sessions), None, prior=PRIOR) == stored(HEAD, stack(sessions), prior=PRIOR)
+
+
+def test_an_accepted_change_between_anchor_and_window_is_no_spread_of_sessions():
+    moved = tuple(Location(value=s.value + 0.3, variance=s.variance, df=s.df, n=s.n) for s in (C, D))
+    one, other = (anchored(HEAD, stack((A, B)), stack(window), prior=PRIOR) for window in ((C, D), moved))
+    assert (other.log_ratio, other.se) == pytest.approx((one.log_ratio, one.se), rel=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(), (3, 0)])

@@ -102,9 +102,14 @@ class SteppingClock:
         self.now += seconds
 
 
-def test_a_process_that_survives_its_killing_is_named(tmp_path, caplog):
+def test_what_ended_with_its_whole_group_is_not_looked_for_among_all_processes(tmp_path):
     process = start(tmp_path, "true")
     process.wait(30)
+    Process(popen=process.popen, proc=tmp_path / "not there").stop(5.0)
+
+
+def test_a_process_that_survives_its_killing_is_named(tmp_path, caplog):
+    process = start(tmp_path, "sleep", "100")
     entry = tmp_path / "proc" / "4242"
     entry.mkdir(parents=True)
     (entry / "stat").write_text(f"4242 (a (b) c) D 1 {process.pid} 1{' 0' * 15} 77", encoding="utf-8")
@@ -113,6 +118,7 @@ def test_a_process_that_survives_its_killing_is_named(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "Still alive after SIGKILL: (4242,). They use energy that later trials will be charged with."
     ]
+    assert process.wait(30) == -15
 
 
 def test_a_program_or_folder_that_is_not_there_is_an_error_of_the_system(tmp_path):

@@ -10,6 +10,7 @@ from energygate.workloads.text import Redactor, filled_in, printable
         ("two\nlines\tand\x00more\u2028here", "two lines and more here"),
         ("\x1b[31;1mred\x1b[0m", "red"),
         ("\u202eevil", "evil"),
+        ("not \udcff UTF-8", "not UTF-8"),
         ("a" * 301, "a" * 299 + "…"),
         ("a" * 300, "a" * 300),
     ],

@@ -12,13 +12,13 @@ from fakes import (
     some_trials,
 )
 
-from energygate.compare import Obstacle, Window, compare, hard_key_differences, soft_key_differences, too_few
+from energygate.compare import CompareRules, Obstacle, compare, hard_key_differences, soft_key_differences, too_few
 from energygate.model import Baseline, Metric, Outcome, TrialCounts
 
 
-def compared(head, baseline, *, window=None, limits=None, **run):
+def compared(head, baseline, *, rules=None, limits=None, **run):
     """Compare one benchmark; `run` goes to the head's run."""
-    (comparison,) = compare(a_run(head, day=99, **run), baseline, window=window or Window(), limits=limits or {})
+    (comparison,) = compare(a_run(head, day=99, **run), baseline, rules=rules or CompareRules(), limits=limits or {})
     return comparison
 
 
@@ -50,7 +50,7 @@ def test_one_session_has_no_spread():
 
 def test_the_window_holds_the_newest_sessions_only():
     energies_j = (1, 2, 3, 4, 5)
-    found = compared(steady(100), a_baseline(*map(steady, energies_j)), window=Window(sessions=2))
+    found = compared(steady(100), a_baseline(*map(steady, energies_j)), rules=CompareRules(sessions=2))
     assert (found.sessions, base_of(found)) == (2, round(math.sqrt(2), 6))
 
 
@@ -60,7 +60,7 @@ def test_ten_sessions_are_the_widest_window_unless_told_otherwise():
 
 def test_a_dirty_tree_is_no_session_and_takes_no_place_in_the_window():
     runs = (a_run(steady(1), day=3, dirty=True), a_run(steady(2), day=2), a_run(steady(2), day=1))
-    found = compared(steady(100), stored(*runs), window=Window(sessions=2))
+    found = compared(steady(100), stored(*runs), rules=CompareRules(sessions=2))
     assert (found.sessions, base_of(found)) == (2, 2)
 
 
@@ -81,10 +81,11 @@ def test_an_accepted_increase_cuts_the_window_at_the_run_that_accepts_it():
     assert (found.sessions, base_of(found)) == (2, 100)
 
 
-def test_the_acceptance_of_another_benchmark_cuts_nothing():
+def test_the_acceptance_of_another_benchmark_cuts_nothing_and_its_run_is_of_a_branch():
     accepts = (an_acceptance(benchmark="other"),)
-    found = compared(steady(100), stored(a_run(steady(90), day=2, accepts=accepts), a_run(steady(90), day=1)))
-    assert found.sessions == 2
+    runs = (a_run(steady(90), day=3), a_run(steady(95), day=2, accepts=accepts), a_run(steady(90), day=1))
+    found = compared(steady(100), stored(*runs))
+    assert (found.sessions, base_of(found)) == (2, 90)
 
 
 DIRTY = "every stored run of it has uncommitted changes, and so describes no commit. Record clean ones."
@@ -206,6 +207,24 @@ def test_a_benchmark_without_a_baseline_is_told_so(baseline):
     )
 
 
+def test_what_this_change_brings_is_no_baseline_and_named_where_others_are_few():
+    merged, brought = a_run(steady(100), day=1), a_run(steady(130), day=2)
+    alone = compared(steady(130), Baseline(runs=(brought,), at_base=frozenset()))
+    assert alone.obstacle == Obstacle(
+        outcome=Outcome.NO_BASELINE,
+        reason="the change under test brings every stored run of it, and no change is its own standard. Record one on "
+        "the main branch.",
+    )
+    both = compared(steady(130), Baseline(runs=(brought, merged), at_base=frozenset({merged.run_id})))
+    assert (both.sessions, both.primary.ratio) == (1, pytest.approx(1.3))
+    assert both.left_out == f"{brought.run_id} (this change brings it)"
+    (warning,) = both.warnings
+    assert warning == (
+        f"stored run {brought.run_id}: the base revision does not have it, so this change brings it, and it does not "
+        "count: no change is its own standard. Record sessions on the main branch."
+    )
+
+
 def test_stored_runs_that_are_unfit_are_no_baseline():
     few = a_benchmark(trials=some_trials([100] * 4))
     found = compared(steady(100), stored(a_run(steady(100), day=2, dirty=True), a_run(few, day=1)))
@@ -276,7 +295,7 @@ def mixed(*, valid, invalid, sentence="read_error: the counter vanished."):
 )
 def test_more_invalid_trials_than_allowed_make_the_benchmark_invalid(valid, invalid, max_invalid, outcome):
     head = mixed(valid=valid, invalid=invalid)
-    found = compared(head, a_baseline(steady(100)), window=Window(max_invalid=max_invalid))
+    found = compared(head, a_baseline(steady(100)), rules=CompareRules(max_invalid=max_invalid))
     assert (found.obstacle and found.obstacle.outcome) == outcome
     assert found.trials == TrialCounts(base=5, head=valid, invalid=invalid)
 
@@ -351,10 +370,10 @@ def test_trials_without_any_answer_lower_the_work_per_request():
     assert (found.per_token, found.work) == (None, {"output_tokens": 0.5})
 
 
-def test_work_that_the_baseline_never_did_has_no_ratio():
+def test_work_that_the_baseline_never_did_has_an_infinite_ratio():
     base = a_benchmark(trials=some_trials(requests=10, cached_input_tokens=0))
     head = a_benchmark(trials=some_trials(requests=10, cached_input_tokens=5))
-    assert compared(head, a_baseline(base)).work == {}
+    assert compared(head, a_baseline(base)).work == {"cached_input_tokens": math.inf}
 
 
 def test_a_changed_label_is_noted_after_the_notes_of_the_benchmark():
@@ -387,7 +406,7 @@ def test_a_limit_of_too_few_trials_or_of_another_benchmark_is_not_checked():
 def test_benchmarks_are_compared_in_the_order_of_the_head():
     names = ["b", "a", "c"]
     heads = [a_benchmark(name=name, trials=some_trials([100.0] * n)) for name, n in zip(names, (5, 9, 5), strict=True)]
-    found = compare(a_run(*heads), a_baseline(heads), window=Window(), limits={})
+    found = compare(a_run(*heads), a_baseline(heads), rules=CompareRules(), limits={})
     assert [each.benchmark.name for each in found] == names
     assert [each.trials.head for each in found] == [5, 9, 5]
 
@@ -400,7 +419,7 @@ def test_machine_keys_that_differ_are_named_before_and_after():
 
 def test_a_stored_benchmark_that_was_invalid_is_no_session():
     invalid = a_benchmark(trials=some_trials(), invalid="the test failed.")
-    (found,) = compare(a_run(a_benchmark()), a_baseline(invalid, a_benchmark()), window=Window(), limits={})
+    (found,) = compare(a_run(a_benchmark()), a_baseline(invalid, a_benchmark()), rules=CompareRules(), limits={})
     assert found.sessions == 1
 
 
@@ -452,7 +471,7 @@ def test_stored_runs_that_are_not_among_the_sessions_are_named_with_the_reason()
 
 def test_no_stored_run_is_left_out_where_as_many_count_as_may():
     runs = (a_run(steady(100), day=2, dirty=True), a_run(steady(100)))
-    assert compared(steady(100), stored(*runs), window=Window(sessions=1)).left_out == ""
+    assert compared(steady(100), stored(*runs), rules=CompareRules(sessions=1)).left_out == ""
 
 
 def test_a_noisy_head_is_compared_all_the_same():

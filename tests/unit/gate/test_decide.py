@@ -3,7 +3,7 @@ from itertools import combinations
 import pytest
 from fakes import NAME, a_baseline, a_benchmark, a_run, some_trials
 
-from energygate.compare import Change, Comparison, Window, compare
+from energygate.compare import Change, CompareRules, Comparison, compare
 from energygate.gate import decide, exit_code, overall
 from energygate.model import Location, Metric, Outcome, TrialCounts
 from energygate.policy import FAILABLE, Policy, Rules
@@ -34,7 +34,7 @@ def sessions_of(*names, k=4):
 
 def decided(*heads, sessions, policy=None, missing=(), estimated=None):
     policy = policy or Policy()
-    compared = compare(a_run(*heads, day=99), a_baseline(*sessions), window=Window(), limits=policy.limits)
+    compared = compare(a_run(*heads, day=99), a_baseline(*sessions), rules=CompareRules(), limits=policy.limits)
     return decide(compared, policy, missing=missing, estimated=estimated)
 
 
@@ -359,6 +359,16 @@ def test_a_model_that_no_longer_answers_has_not_improved():
     assert row.work == pytest.approx({"input_tokens": 1.0, "output_tokens": 0.0}, rel=1e-12)
 
 
+def test_a_model_that_answers_for_the_first_time_does_other_work_than_before():
+    silent = measured([34.0, 34.2, 33.8, 34.1, 33.9], requests=10, input_tokens=500, output_tokens=0)
+    row, *_ = decided(SHORT, sessions=[silent] * 4)
+    assert (row.outcome, row.reason) == (
+        Outcome.INCONCLUSIVE,
+        "work changed: output tokens where there were none; J/request 0.0 %. J/token is not proven within the budget.",
+    )
+    assert row.work == {"input_tokens": 1.0}
+
+
 def test_a_longer_prompt_is_named_as_changed_work():
     longer = measured(LONG_J, requests=10, input_tokens=600, output_tokens=768)
     decides, _ = decided(longer, sessions=[LONG] * 4)
@@ -635,6 +645,12 @@ def test_the_worst_failing_outcome_gives_the_exit_code(one, other):
 
 def test_a_run_that_measured_nothing_of_what_it_should_has_measured_nothing_valid():
     assert exit_code(rows_of(Outcome.MISSING, Outcome.MISSING), []) == exit_code([], []) == 5
+
+
+@pytest.mark.parametrize("others", [(), (Outcome.INVALID,), (Outcome.MISSING,)])
+def test_a_run_of_which_nothing_is_valid_ends_with_5_whatever_policy_fails_on(others):
+    rows = rows_of(Outcome.INVALID, *others)
+    assert (exit_code(rows, [Outcome.REGRESSED]), overall(rows, 5)) == (5, "failed")
 
 
 def test_passes_and_improvements_end_with_0():

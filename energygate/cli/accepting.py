@@ -1,0 +1,135 @@
+"""`energygate baseline accept` and `energygate baseline prune`: what is stored, kept and accepted for good reasons."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from energygate.baseline.accepting import accepted_change, awaiting_runs, measured_acceptance, pointing_acceptance
+from energygate.baseline.pruning import Keep, unneeded
+from energygate.baseline.revision import git_user
+from energygate.baseline.store import FolderStore, open_store, read_run
+from energygate.cli.options import own_option, settings_of, window_rules
+from energygate.errors import ConfigError
+from energygate.history.timeline import WindowRules
+from energygate.model import Acceptance, Run
+from energygate.pipeline import Surroundings, refuse_to_record
+from energygate.settings import Settings
+from energygate.workloads.text import printable
+
+Shown = tuple[Run, Acceptance]
+
+
+@click.command("accept")
+@click.argument("benchmarks", nargs=-1, required=True, metavar="BENCHMARK...")
+@own_option("--reason", required=True, metavar="TEXT", help="Why the new level is right; reports show it.")
+@own_option("--run", "which", metavar="FILE|RUN_ID", help="The run on the new level: a file, or a stored run.")
+@own_option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day on which it holds.")
+@own_option("--by", metavar="NAME", help="Who accepts it (default: git's user.name).")
+@click.option("--config", metavar="FILE")
+@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+@click.option("--allow-estimates", is_flag=True, default=None, help="An estimated run may be stored.")
+def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> None:
+    """Accept a new level of each BENCHMARK: later runs are compared with it.
+
+    --run names the file that the failing gate saved, or a stored run where the new level begins. Without it, the
+    increase that the stored runs show and that nobody accepted is accepted.
+    """
+    settings = settings_of({name: given.pop(name) for name in ("config", "baselines", "allow_estimates")})
+    store, surroundings = open_store(settings.baselines, folder=settings.folder), Surroundings()
+    said = _acceptances(dict.fromkeys(benchmarks), settings, at=surroundings.now().replace(microsecond=0), **given)
+    stored = [each.run for each in store.everything()]
+    rules = window_rules(settings, on=said[0].at.date())
+    shown = _awaiting(said, stored, rules) if which is None else [(_named_run(which, store), each) for each in said]
+    for run, _ in shown:
+        refuse_to_record(run, allow_estimates=settings.allow_estimates)
+    for here in _by_machine(shown):
+        run_id = f"{said[0].at:%Y%m%dT%H%M%SZ}-{surroundings.token()}"
+        accepting = _accepting(here, frozenset(run.run_id for run in stored), run_id)
+        sentences = [accepted_change(run, each, stored, rules) for run, each in here]
+        path = store.add(accepting)
+        for sentence in sentences:
+            click.echo(f"accepted {sentence}")
+        click.echo(f"stored as {path}: commit it with the change that it accepts")
+
+
+def _acceptances(
+    names: Iterable[str],
+    settings: Settings,
+    *,
+    at: dt.datetime,
+    reason: str,
+    by: str | None,
+    until: dt.datetime | None,
+) -> list[Acceptance]:
+    if not reason.strip():
+        raise ConfigError("--reason: empty.", why="Reports show it to everybody who asks why this costs more.")
+    if until is not None and until.date() < at.date():
+        raise ConfigError(f"--until {until:%Y-%m-%d}: that day is over.", fix="Give a day to come, or none.")
+    who = by or git_user(settings.folder)
+    if who is None:
+        raise ConfigError("git does not know your name.", why="Reports show who accepted.", fix="Give --by NAME.")
+    last = None if until is None else until.date()
+    return [Acceptance(benchmark=name, by=who, reason=reason.strip(), at=at, until=last) for name in names]
+
+
+def _awaiting(said: Sequence[Acceptance], stored: Sequence[Run], rules: WindowRules) -> list[Shown]:
+    shown = [(run, each) for each in said for run in awaiting_runs(each.benchmark, stored, rules)]
+    names = {each.benchmark for _, each in shown}
+    if nothing := [each.benchmark for each in said if each.benchmark not in names]:
+        raise ConfigError(
+            f"{printable(nothing[0])}: the stored runs show no increase that waits to be accepted.",
+            fix="Name the run that shows it with --run FILE: the failing gate saves it with --energy-save=FILE.",
+        )
+    return shown
+
+
+def _named_run(which: str, store: FolderStore) -> Run:
+    path = Path(which)
+    if path.suffix == ".json" or path.is_file():
+        return read_run(path)
+    return store.find(which).run
+
+
+def _by_machine(shown: Sequence[Shown]) -> list[list[Shown]]:
+    machines = sorted({run.machine.fingerprint for run, _ in shown})
+    return [[each for each in shown if each[0].machine.fingerprint == machine] for machine in machines]
+
+
+def _accepting(shown: Sequence[Shown], stored: frozenset[str], run_id: str) -> Run:
+    """The run to store: what was measured with the words in it, or a pointer to what is stored already."""
+    run = shown[0][0]
+    if run.run_id in stored:
+        return pointing_acceptance(shown, run_id=run_id)
+    return measured_acceptance(run, [acceptance for _, acceptance in shown])
+
+
+@click.command("prune")
+@own_option("--keep", type=click.IntRange(min=1), default=50, show_default=True, help="Newest runs of each benchmark.")
+@own_option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove only what is older.")
+@own_option("--yes", is_flag=True, help="Remove them; without it they are listed.")
+@click.option("--config", metavar="FILE")
+@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+def prune(*, keep: int, older_than: int | None, yes: bool, **options: Any) -> None:
+    """List the stored runs that nothing needs any more, and with --yes remove them.
+
+    On each machine the newest runs of each benchmark stay, the runs of anchors, and acceptances that still decide.
+    """
+    settings = settings_of(options)
+    store = open_store(settings.baselines, folder=settings.folder)
+    stored = store.everything()
+    rule = Keep(
+        newest=keep,
+        since=None if older_than is None else Surroundings().now() - dt.timedelta(days=older_than),
+        commits=tuple(anchor.commit for anchor in settings.policy.anchors),
+        before_acceptance=settings.policy.window,
+    )
+    going = unneeded(stored, rule)
+    for each in going:
+        if yes:
+            store.remove(each)
+        click.echo(f"{'removed' if yes else 'would remove'} {each.path}")
+    more = "; --yes removes them" if going and not yes else ""
+    click.echo(f"{len(going)} of {len(stored)} stored runs are not needed{more}", err=True)

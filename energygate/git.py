@@ -1,0 +1,109 @@
+"""Asking git, in a way that changes nothing by the way: no hooks, no locks for a look, no questions at a terminal.
+
+It is asked about a folder, and answers about the repository that holds it, whatever variables a hook has set.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from energygate.errors import ConfigError
+from energygate.workloads.text import printable
+
+# `git rev-parse --local-env-vars`: inside a hook they point at another index, or another repository.
+LOCAL_VARIABLES: Final = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
+)
+_AS_IT_IS: Final = ("-c", f"core.hooksPath={os.devnull}", "-c", "submodule.recurse=false")
+_QUIET: Final = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """git in one folder."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    def __call__(self, *arguments: str, **variables: str) -> str:
+        """Give what git says, without the last line end. Raises ConfigError."""
+        done = self._there(arguments, variables)
+        if done.returncode != 0:
+            command = next(word for word in arguments if not word.startswith("-"))
+            raise ConfigError(
+                f"git {command} failed in {self.folder}: {printable(done.stderr) or 'it said nothing'}.",
+                why="Without it nothing is known of the commits to compare.",
+                fix="Mend what git names.",
+            )
+        return done.stdout.removesuffix("\n")
+
+    def answer(self, *arguments: str) -> str | None:
+        """Give what git says, or None where it has no answer."""
+        done = self._there(arguments, {})
+        return done.stdout.removesuffix("\n") if done.returncode == 0 else None
+
+    def ask(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Give what became of it. Raises FileNotFoundError where there is no git."""
+        kept = {name: value for name, value in self.environ.items() if name not in LOCAL_VARIABLES}
+        return subprocess.run(  # noqa: S603  arguments are ours, and no shell reads them
+            ["git", "-C", str(self.folder), *_AS_IT_IS, *arguments],  # noqa: S607  whichever git the user has
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",  # a path may be any bytes
+            env={**kept, **_QUIET, **variables},
+            check=False,
+        )
+
+    def _there(self, arguments: tuple[str, ...], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+        try:
+            return self.ask(*arguments, **variables)
+        except FileNotFoundError as error:
+            raise ConfigError(
+                "git is not installed.", why="The base is taken from the repository.", fix="Install git."
+            ) from error
+
+
+def repository_of(folder: Path) -> Git:
+    """Give git at the top of the repository that holds `folder`. Raises ConfigError."""
+    top = Git(folder=folder).answer("rev-parse", "--show-toplevel")
+    if not top:
+        raise ConfigError(
+            f"{folder} is in no git working tree.",
+            why="The base is taken from the repository.",
+            fix="Work in a clone; in a container: git config --global --add safe.directory DIR.",
+        )
+    return Git(folder=Path(top))
+
+
+def commit_of(git: Git, revision: str) -> str:
+    """Give the commit that a revision names. Raises ConfigError."""
+    commit = git.answer("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if commit:
+        return commit
+    shallow = git.answer("rev-parse", "--is-shallow-repository") == "true"
+    raise ConfigError(
+        f"There is no commit {printable(revision)} here.",
+        why="The base is measured at that commit.",
+        fix="This clone is shallow: git fetch --unshallow, or fetch-depth: 0 for actions/checkout."
+        if shallow
+        else "Give a commit, a tag or a branch that `git log` knows.",
+    )

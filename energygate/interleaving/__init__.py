@@ -1,0 +1,1 @@
+"""Base and head measured in turn: a command at a revision and in the working tree, and suspects once more."""

@@ -1,0 +1,85 @@
+"""The stored sessions of each benchmark over time, on a terminal and as one JSON document."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from rich.text import Text
+
+from energygate.history.trend import Entry, LevelChange, Trend
+from energygate.history.window import said_of
+from energygate.report.terminal import to_text
+from energygate.units import format_change, format_p, format_quantity
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_INDENT: Final = "    "
+_SHIFTED: Final = "left out: the machine differs, not the code"
+
+
+def render_history(trends: Sequence[Trend], *, color: bool) -> str:
+    """Render each benchmark's sessions, oldest first, as text, ANSI-coloured if `color`."""
+    return to_text(_lines(trends), color=color)
+
+
+def history_document(trends: Sequence[Trend]) -> dict[str, Any]:
+    """Give the trends as one JSON document's value."""
+    return {"schema": "energygate.history/1", "benchmarks": msgspec.to_builtins(list(trends))}
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One bar for each value, from the smallest to the largest; values that hardly differ are all low."""
+    low, high = min(values), max(values)
+    span = max(high - low, 0.01 * high)  # the noise of a quiet machine must not look like a mountain range
+    return "".join(_BARS[int((value - low) / span * (len(_BARS) - 1))] for value in values)
+
+
+def _lines(trends: Sequence[Trend]) -> Iterator[Text]:
+    for trend in trends:
+        yield Text(f"{trend.benchmark} on {trend.machine} ({trend.fingerprint})", style="bold")
+        for warning in trend.warnings:
+            yield Text(f"{_INDENT}warning: {warning.removeprefix(f'{trend.benchmark}: ')}", style="yellow")
+        if trend.entries:
+            yield Text(f"{_INDENT}{sparkline([entry.value for entry in trend.entries])}  {_counts(trend)}")
+        else:
+            yield Text(f"{_INDENT}{_counts(trend)}")
+        for entry in trend.entries:
+            yield from _session(entry, trend)
+
+
+def _counts(trend: Trend) -> str:
+    found, counting = len(trend.entries), sum(entry.counts for entry in trend.entries)
+    are = "run is" if trend.others == 1 else "runs are"
+    others = f", {trend.others} more stored {are} no session" if trend.others else ""
+    return f"{found} session{'' if found == 1 else 's'}, the next run is compared with {counting} of them (*){others}"
+
+
+def _session(entry: Entry, trend: Trend) -> Iterator[Text]:
+    commit = "no commit" if entry.commit is None else entry.commit[:12]
+    label = f" ({trend.label})" if trend.label else ""
+    value = _value(entry, trend)
+    width = max(len(_value(each, trend)) for each in trend.entries)
+    mark = "*" if entry.counts else " "
+    said = _SHIFTED if entry.is_shifted else _said(entry.change)
+    line = f"{_INDENT}{mark} {entry.at:%Y-%m-%d}  {commit:12}  {value:>{width}}{label}  {said}"
+    yield Text(line.rstrip(), style="dim" if entry.is_shifted else _style(entry.change))
+    for acceptance in entry.accepted:
+        yield Text(f"{_INDENT}  {'':10}  accepted {said_of(acceptance)}", style="dim")
+
+
+def _value(entry: Entry, trend: Trend) -> str:
+    return format_quantity(entry.value, trend.metric.unit, like=trend.entries[0].value)
+
+
+def _said(change: LevelChange | None) -> str:
+    if change is None:
+        return ""
+    what = f"{format_change(change.ratio)} since here, p {format_p(change.p_value)}"
+    if not change.is_certain:
+        return f"possible: {what}"
+    return what if change.is_accepted else f"{what}, accepted by nobody"
+
+
+def _style(change: LevelChange | None) -> str:
+    if change is None or not change.is_certain:
+        return ""
+    return "green" if change.ratio < 1 else "" if change.is_accepted else "bold red"
