@@ -42,7 +42,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def require_writable(path: Path) -> None:
     """Refuse what could not be written after hours of measuring; makes nothing. Raises ConfigError."""
-    folder = next(candidate for candidate in path.resolve().parents if candidate.exists())
+    folder = next((candidate for candidate in path.resolve().parents if candidate.exists()), path)
     if not folder.is_dir():
         raise ConfigError(f"Cannot make the folder of {path}: {folder} is a file.", fix="Give another path.")
     if path.is_dir() or not os.access(folder, os.W_OK):

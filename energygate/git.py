@@ -4,8 +4,11 @@ It is asked about a folder, and answers about the repository that holds it, what
 """
 
 import os
+import re
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -32,7 +35,12 @@ LOCAL_VARIABLES: Final = frozenset(
         "GIT_WORK_TREE",
     }
 )
-_AS_IT_IS: Final = ("-c", f"core.hooksPath={os.devnull}", "-c", "submodule.recurse=false")
+_AS_IT_IS: Final = (
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "submodule.recurse=false"),
+    *("-c", "core.safecrlf=false"),  # the user's guard of commits: a copy for measuring is none
+)
+_ID: Final = re.compile("[0-9a-f]{40,64}")
 _QUIET: Final = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
@@ -63,15 +71,23 @@ class Git:
     def ask(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Give what became of it. Raises FileNotFoundError where there is no git."""
         kept = {name: value for name, value in self.environ.items() if name not in LOCAL_VARIABLES}
-        return subprocess.run(  # noqa: S603  arguments are ours, and no shell reads them
+        with subprocess.Popen(  # noqa: S603  arguments are ours, and no shell reads them
             ["git", "-C", str(self.folder), *_AS_IT_IS, *arguments],  # noqa: S607  whichever git the user has
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="surrogateescape",  # a path may be any bytes
             env={**kept, **_QUIET, **variables},
-            check=False,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate()
+            except BaseException:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # git's own children too: a checkout would go on without it
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def _there(self, arguments: tuple[str, ...], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
         try:
@@ -96,7 +112,17 @@ def repository_of(folder: Path) -> Git:
 
 def commit_of(git: Git, revision: str) -> str:
     """Give the commit that a revision names. Raises ConfigError."""
-    commit = git.answer("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if not revision.strip():
+        raise ConfigError(
+            "The base has an empty name.",
+            why="The base is measured at a commit.",
+            fix="Give a commit, a tag or a branch that `git log` knows.",
+        )
+    named = git.answer("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    # `^main` is answered too: everything that main has not. And `:/words` takes all that follows for words.
+    commit = (
+        git.answer("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}") if _ID.fullmatch(named or "") else None
+    )
     if commit:
         return commit
     shallow = git.answer("rev-parse", "--is-shallow-repository") == "true"

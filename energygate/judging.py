@@ -83,7 +83,8 @@ def judge_two_stages(
         rows = merge(rows, decide(pairs, policy, estimated=doubt_of(confirmed[1])), unconfirmed=unconfirmed)
     else:
         rows = merge(rows, (), unconfirmed=unconfirmed)
-    return _against_stored(rows, comparisons, head=head, baseline=baseline, policy=policy, warnings=warnings)
+    report = _against_stored(rows, comparisons, head=head, baseline=baseline, policy=policy, warnings=warnings)
+    return report if confirmed is None else structs.replace(report, base=_named(confirmed[0]))
 
 
 def judge_interleaved(
@@ -132,7 +133,7 @@ def _report(
         exit_code=code,
         counts=count_outcomes(rows),
         tool=head.tool,
-        head=Head(run_id=head.run_id, commit=head.source.commit),
+        head=_named(head),
         baseline=baseline,
         machine=head.machine,
         meters=head.meters,
@@ -146,6 +147,10 @@ def _report(
         comparisons=rows,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _named(run: Run) -> Head:
+    return Head(run_id=run.run_id, commit=run.source.commit)
 
 
 def _runs(used: Sequence[Run], how: Literal["stored", "interleaved"]) -> BaselineRuns:

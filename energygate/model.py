@@ -407,7 +407,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """The run that was judged."""
+    """The run that was judged, or the base of its blocks."""
 
     run_id: str
     commit: str | None
@@ -432,7 +432,13 @@ class PolicyView(Struct, frozen=True, kw_only=True):
 
 
 class GateReport(Struct, frozen=True, kw_only=True):
-    """The whole verdict. `failed`: an outcome that policy fails on; `passed`: every row is a proven pass."""
+    """The whole verdict. `failed`: an outcome that policy fails on; `passed`: every row is a proven pass.
+
+    Attributes
+    ----------
+    base : Head or None
+        The base that was measured in turns with what stored runs suspected; None where nothing was.
+    """
 
     schema: Literal["energygate.report/1"] = REPORT_SCHEMA
     verdict: Literal["failed", "inconclusive", "passed"]
@@ -441,6 +447,7 @@ class GateReport(Struct, frozen=True, kw_only=True):
     tool: dict[str, str] = {}
     head: Head
     baseline: BaselineRuns
+    base: Head | None = None
     machine: Machine
     meters: tuple[MeterInfo, ...]
     policy: PolicyView

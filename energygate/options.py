@@ -77,6 +77,8 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
     forced_budget = given.parse("budget", _budget)
     budget = first_of(forced_budget, base.policy.budget)
     confirm = base.policy.confirm
+    min_blocks, max_blocks = given.parse("min-blocks", _whole(1)), given.parse("max-blocks", _whole(1))
+    _require_room(min_blocks, max_blocks, confirm.min_blocks, prefix=given.prefix)
     policy = replace(
         base.policy,
         fail_on=given.parse_each("fail-on", _outcome) or base.policy.fail_on,
@@ -85,8 +87,8 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         allow_estimates=first_of(allow, base.allow_estimates),
         confirm=replace(
             confirm,
-            min_blocks=first_of(given.parse("min-blocks", _whole(1)), confirm.min_blocks),
-            max_blocks=first_of(given.parse("max-blocks", _whole(1)), confirm.max_blocks),
+            min_blocks=first_of(min_blocks, confirm.min_blocks),
+            max_blocks=first_of(max_blocks, confirm.max_blocks),
             max_minutes=given.parse("max-minutes", _minutes) or confirm.max_minutes,
         ),
     )
@@ -126,6 +128,15 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         sides=sides,
     )
     return settings if assignment is None else assigned(settings, assignment)
+
+
+def _require_room(least: int | None, most: int | None, already: int, *, prefix: str) -> None:
+    """Refuse fewer blocks than are measured at least, where nobody said how many those are. Raises ConfigError."""
+    if least is None and most is not None and most < already:
+        raise ConfigError(
+            f"{prefix}max-blocks {most}: fewer than the {already} blocks that are measured at least.",
+            fix=f"Add --min-blocks {most} (confirm.min_blocks), or give {already} or more.",
+        )
 
 
 def assigned(settings: Settings, assignment: Assignment) -> Settings:

@@ -84,6 +84,8 @@ class Finished:
         Which recorded benchmarks will not count as a session, and why.
     unwritten : tuple of str
         Which files could not be written, and why: the verdict stands all the same.
+    compared : str
+        What was measured in turn, and how, where both sides were named by hand.
     """
 
     run: Run
@@ -91,6 +93,7 @@ class Finished:
     stored: Path | None = None
     unfit: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
+    compared: str = ""
 
     @property
     def measured(self) -> bool:
@@ -134,6 +137,8 @@ class Confirming(Protocol):
 
     @property
     def commit(self) -> str: ...  # noqa: D102
+    @property
+    def shown(self) -> str: ...  # noqa: D102
     @property
     def top(self) -> Path: ...  # noqa: D102
 
@@ -256,6 +261,9 @@ class Job:
         queued = screen(run, self.baseline, policy)
         suspects = tuple(name for name in queued if name not in self._unstarted)
         found = self.confirming(suspects, policy) if suspects else Confirmed()
+        decides = policy.allow_estimates or doubt_of(run) is None  # else nothing is queued, whatever it looks like
+        idle = decides and not queued
+        unmeasured = (f"nothing is suspect, so {self.confirming.shown} was not measured",) if idle else ()
         return judge_two_stages(
             run,
             self.baseline,
@@ -264,7 +272,7 @@ class Job:
             unconfirmed=found.unconfirmed,
             alone={name: _SAME_SERVER for name in queued if name in self._unstarted} | dict(found.alone),
             missing=missing,
-            warnings=(*self.remarks, *unused, *found.warnings),
+            warnings=(*self.remarks, *unused, *found.warnings, *unmeasured),
         )
 
 

@@ -186,9 +186,14 @@ def _instead(name: str, names: Sequence[str]) -> str:
     """What a name was looked for among, the most similar first, and what to write."""
     if not names:
         return "It has no benchmark at all."
+    return f"It was looked for among {most_alike(name, names)}. Write one such name in full; it is no pattern."
+
+
+def most_alike(name: str, names: Sequence[str]) -> str:
+    """List names, those first that are most like one that is not among them."""
     similar = [printable(each) for each in get_close_matches(name, names, n=_MOST_NAMES, cutoff=0.0)]
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"It was looked for among {', '.join(similar)}{more}. Write one such name in full; it is no pattern."
+    return f"{', '.join(similar)}{more}"
 
 
 def _fits(pattern: str, name: str) -> bool:

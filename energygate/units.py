@@ -6,6 +6,7 @@ from typing import Final
 
 MINUS: Final = "\N{MINUS SIGN}"
 _PREFIXES: Final = ((1e-5, "\N{MICRO SIGN}", 1e6), (1e-2, "m", 1e3), (math.inf, "", 1.0))
+_MOST_RATIO: Final = 1e6  # shown as a percentage
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
 
@@ -45,7 +46,7 @@ def format_quantity(value: float, unit: str, *, like: float | None = None) -> st
         return f"{value:g} {unit}"
     prefix, factor = _prefix(like or value)
     rounded = float(f"{value * factor:.2e}")
-    return f"{rounded:.{max(_decimals(rounded), 0)}f}".replace("-", MINUS) + f" {prefix}{unit}"
+    return f"{_written(rounded, _decimals(rounded))}".replace("-", MINUS) + f" {prefix}{unit}"
 
 
 def format_uncertainty(uncertainty: float, unit: str, *, of: float, like: float | None = None) -> str:
@@ -62,13 +63,20 @@ def format_uncertainty(uncertainty: float, unit: str, *, of: float, like: float 
     decimals = _decimals(float(f"{of * factor:.2e}"))
     last_digit = 10.0**-decimals
     if uncertainty * factor < last_digit:
-        return f"less than {last_digit:.{max(decimals, 0)}f} {prefix}{unit}"
-    return f"{uncertainty * factor:.{max(decimals, 0)}f} {prefix}{unit}"
+        return f"less than {_written(last_digit, decimals)} {prefix}{unit}"
+    return f"{_written(uncertainty * factor, decimals)} {prefix}{unit}"
 
 
 def _prefix(size: float) -> tuple[str, float]:
     """The prefix of the unit in which a value of that size is shown, and how many of it are one."""
     return next((prefix, factor) for below, prefix, factor in _PREFIXES if abs(size) < below or below == math.inf)
+
+
+def _written(value: float, decimals: int) -> str:
+    """With as many decimals, unless that would be a line of zeros."""
+    if value and not 1e-9 < abs(value) < 1e15:
+        return f"{value:.2e}"
+    return f"{value:.{max(decimals, 0)}f}"
 
 
 def _decimals(rounded: float) -> int:
@@ -77,7 +85,9 @@ def _decimals(rounded: float) -> int:
 
 
 def format_change(ratio: float) -> str:
-    """Render a ratio as a signed percentage with one decimal: ``+4.1 %``."""
+    """Render a ratio as a signed percentage with one decimal: ``+4.1 %``; beyond all percentages as a factor."""
+    if _MOST_RATIO <= ratio < math.inf:
+        return f"\N{MULTIPLICATION SIGN} {ratio:.3g}"
     percent = round((ratio - 1) * 100, 1)
     if percent == 0:
         return "0.0 %"

@@ -60,14 +60,7 @@ def pointing_acceptance(shown: Sequence[tuple[Run, Acceptance]], *, run_id: str)
 
 def require_session(run: Run, name: str) -> Session:
     """Give a run as a session of a benchmark if a window can start there. Raises ConfigError, BaselineError."""
-    found = run.benchmark(name)
-    if found is None:
-        names = [printable(each.name) for each in run.benchmarks]
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        raise ConfigError(
-            f"Run {run.run_id} has no benchmark {name!r}.",
-            fix=f"It has {', '.join(names[:_MOST_NAMES]) or 'none'}{more}.",
-        )
+    found = require_benchmark(run, name)
     measured = structs.replace(run, accepts=())  # what it accepts so far says nothing of this benchmark
     (sessions,) = sessions_of([found], [measured])
     if not sessions:
@@ -77,6 +70,32 @@ def require_session(run: Run, name: str) -> Session:
             fix="Measure it again, and accept that run.",
         )
     return sessions[0]
+
+
+def require_benchmark(run: Run, name: str) -> Benchmark:
+    """Give a benchmark of a run. Raises ConfigError, with the names that it has."""
+    found = run.benchmark(name)
+    if found is None:
+        names = [printable(each.name) for each in run.benchmarks]
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        raise ConfigError(
+            f"Run {run.run_id} has no benchmark {name!r}.",
+            fix=f"It has {', '.join(names[:_MOST_NAMES]) or 'none'}{more}.",
+        )
+    return found
+
+
+def accepted_already(run: Run, acceptance: Acceptance, stored: Sequence[Run]) -> Acceptance | None:
+    """Give the stored acceptance of that level that holds for as long, if there is one: another would say the same."""
+    found = (
+        each
+        for accepting in stored
+        for each in accepting.accepts
+        if each.benchmark == acceptance.benchmark
+        and (each.since or accepting.run_id) == run.run_id
+        and each.until == acceptance.until
+    )
+    return next(found, None)
 
 
 def _fault(run: Run, found: Benchmark) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from energygate.baseline.store import StoredRun
 from energygate.model import Acceptance, Run
+from energygate.workloads.text import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,24 @@ def unneeded(stored: Sequence[StoredRun], keep: Keep) -> tuple[StoredRun, ...]:
     needed = {run_id for runs in by_machine.values() for run_id in _needed(runs, keep)}
     going = (each for each in stored if each.run.run_id not in needed)
     return tuple(sorted(going, key=lambda each: each.run.started_at))
+
+
+def thinned(stored: Sequence[StoredRun], going: Sequence[StoredRun], fewest: int) -> Iterator[str]:
+    """Say which benchmarks lose runs and keep fewer on a machine than an increase can be proven with."""
+    gone = {each.run.run_id for each in going}
+    left: dict[tuple[str, str], int] = defaultdict(int)
+    for each in stored:
+        for found in each.run.benchmarks:
+            left[each.run.machine.fingerprint, found.name] += each.run.run_id not in gone
+    losing = {(each.run.machine.fingerprint, found.name) for each in going for found in each.run.benchmarks}
+    few = sorted(place for place in losing if left[place] < fewest)
+    if few:
+        (machine, name), *others = few
+        more = f", and {len(others)} more" if others else ""
+        yield (
+            f"{printable(name)} on {machine}{more}: {left[few[0]]} stored run{'' if left[few[0]] == 1 else 's'} left, "
+            f"and without a base fewer than {fewest} can fail nothing. Keep more with --keep."
+        )
 
 
 def _needed(runs: Sequence[Run], keep: Keep) -> Iterator[str]:

@@ -7,13 +7,21 @@ from typing import Any
 
 import click
 
-from energygate.baseline.accepting import accepted_change, awaiting_runs, measured_acceptance, pointing_acceptance
-from energygate.baseline.pruning import Keep, unneeded
+from energygate.baseline.accepting import (
+    accepted_already,
+    accepted_change,
+    awaiting_runs,
+    measured_acceptance,
+    pointing_acceptance,
+    require_benchmark,
+)
+from energygate.baseline.pruning import Keep, thinned, unneeded
 from energygate.baseline.revision import git_user
-from energygate.baseline.store import FolderStore, open_store, read_run
-from energygate.cli.options import own_option, settings_of, window_rules
+from energygate.baseline.store import FolderStore, open_store
+from energygate.cli.options import given_run, own_option, settings_of, window_rules
 from energygate.errors import ConfigError
 from energygate.history.timeline import WindowRules
+from energygate.history.window import said_of
 from energygate.model import Acceptance, Run
 from energygate.pipeline import Surroundings, refuse_to_record
 from energygate.settings import Settings
@@ -43,6 +51,12 @@ def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> N
     stored = [each.run for each in store.everything()]
     rules = window_rules(settings, on=said[0].at.date())
     shown = _awaiting(said, stored, rules) if which is None else [(_named_run(which, store), each) for each in said]
+    for run, each in shown:
+        require_benchmark(run, each.benchmark)
+    for run, each in shown:
+        if earlier := accepted_already(run, each, stored):
+            click.echo(f"{printable(each.benchmark)}: already accepted {said_of(earlier)}; nothing is stored")
+    shown = [(run, each) for run, each in shown if accepted_already(run, each, stored) is None]
     for run, _ in shown:
         refuse_to_record(run, allow_estimates=settings.allow_estimates)
     for here in _by_machine(shown):
@@ -79,17 +93,23 @@ def _awaiting(said: Sequence[Acceptance], stored: Sequence[Run], rules: WindowRu
     shown = [(run, each) for each in said for run in awaiting_runs(each.benchmark, stored, rules)]
     names = {each.benchmark for _, each in shown}
     if nothing := [each.benchmark for each in said if each.benchmark not in names]:
+        earlier = max((a for run in stored for a in run.accepts if a.benchmark == nothing[0]), key=_at, default=None)
+        so_far = "" if earlier is None else f"; the newest was already accepted {said_of(earlier)}"
         raise ConfigError(
-            f"{printable(nothing[0])}: the stored runs show no increase that waits to be accepted.",
+            f"{printable(nothing[0])}: the stored runs show no increase that waits to be accepted{so_far}.",
             fix="Name the run that shows it with --run FILE: the failing gate saves it with --energy-save=FILE.",
         )
     return shown
 
 
+def _at(acceptance: Acceptance) -> dt.datetime:
+    return acceptance.at
+
+
 def _named_run(which: str, store: FolderStore) -> Run:
     path = Path(which)
     if path.suffix == ".json" or path.is_file():
-        return read_run(path)
+        return given_run(path)
     return store.find(which).run
 
 
@@ -131,5 +151,7 @@ def prune(*, keep: int, older_than: int | None, yes: bool, **options: Any) -> No
         if yes:
             store.remove(each)
         click.echo(f"{'removed' if yes else 'would remove'} {each.path}")
-    more = "; --yes removes them" if going and not yes else ""
-    click.echo(f"{len(going)} of {len(stored)} stored runs are not needed{more}", err=True)
+    for sentence in thinned(stored, going, settings.policy.min_sessions):
+        click.echo(f"warning: {sentence}", err=True)
+    done = f"; removed {len(going)}" if yes else "; --yes removes them"
+    click.echo(f"{len(going)} of {len(stored)} stored runs are not needed{done if going else ''}", err=True)

@@ -8,7 +8,7 @@ import click
 
 from energygate.baseline.store import open_store
 from energygate.cli.accepting import accept, prune
-from energygate.cli.options import given_run, own_option, settings_of, store_of
+from energygate.cli.options import HOW_TO_RECORD, given_run, own_option, settings_of, store_of
 from energygate.cli.output import measured_text
 from energygate.errors import BaselineError
 from energygate.history.window import said_of
@@ -36,7 +36,7 @@ def baseline_list(*, as_json: bool, **options: Any) -> None:
         runs = [{"run_id": s.run.run_id, "file": str(s.path), "commit": s.run.source.commit} for s in stored]
         click.echo(json.dumps(runs, indent=2))
     elif not stored:
-        click.echo(f"no run is stored in {store.root}; record one with `energygate run --mode record`", err=True)
+        click.echo(f"no run is stored in {store.root}; record one with {HOW_TO_RECORD}", err=True)
     for each in () if as_json else stored:
         found = each.run
         commit = (found.source.commit or "no commit")[:12]

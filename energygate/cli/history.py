@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from energygate.cli.options import given_run, own_option, settings_of, store_of, window_rules
+from energygate.cli.options import HOW_TO_RECORD, given_run, own_option, settings_of, store_of, window_rules
 from energygate.cli.output import write_out
 from energygate.compare import are_paired
 from energygate.errors import BaselineError, ConfigError
@@ -27,7 +27,7 @@ from energygate.policy import Policy
 from energygate.report.history import history_document, render_history
 from energygate.report.plan import plan_document, render_plan
 from energygate.report.self_test import render_self_test, self_test_document
-from energygate.settings import Settings
+from energygate.settings import Settings, most_alike
 from energygate.units import parse_percent
 
 _ALL_SESSIONS = 50
@@ -106,7 +106,7 @@ def _stored_tests(options: dict[str, Any], settings: Settings) -> list[SelfTest]
         raise BaselineError(
             f"No benchmark in {store_of(options).root} has {FEWEST_SESSIONS} sessions on one level.",
             why="Each is compared with the others, and fewer than three others convict nothing.",
-            fix="Record more runs of the main branch: `energygate run --mode record`.",
+            fix=f"Record more runs of the main branch: {HOW_TO_RECORD}.",
         )
     return tests
 
@@ -214,10 +214,16 @@ def _stored_runs(options: dict[str, Any]) -> list[Run]:
 
 def _none_stored(options: dict[str, Any], benchmark: str | None) -> BaselineError:
     what = "no run" if benchmark is None else f"no session of a benchmark called {benchmark!r}"
+    names = [] if benchmark is None else _names(_stored_runs(options))
+    stored = f"It has {most_alike(benchmark, names)}. " if benchmark and names else ""
     return BaselineError(
         f"{store_of(options).root} holds {what}.",
-        fix="`energygate baseline list` shows what is stored; `energygate run --mode record` stores a run.",
+        fix=f"{stored}`energygate baseline list` shows the stored runs; {HOW_TO_RECORD} stores one.",
     )
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(benchmark.name for run in runs for benchmark in run.benchmarks))
 
 
 def _print_json(document: dict[str, Any]) -> None:

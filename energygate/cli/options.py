@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from energygate.settings import Settings
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
+_OF_PYTEST: Final = re.compile(r"(?<!pytest --energy )--energy-")  # what names pytest itself stays
+HOW_TO_RECORD: Final = "`energygate run --mode record` or `pytest --energy --energy-mode=record`"
 AGAINST: Final = (
     "Measure suspects again, in turn with this git revision; auto: the merge base of a pull request; none: not at all "
     "(default: auto)."
@@ -94,7 +97,7 @@ def given_run(path: Path) -> Run:
 
 def spelt(text: object) -> str:
     """Spell options as this shell does: messages name them as pytest spells them."""
-    return str(text).replace("--energy-", "--")
+    return _OF_PYTEST.sub("--", str(text))
 
 
 def settings_of(options: dict[str, Any]) -> Settings:

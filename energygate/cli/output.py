@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import click
 import msgspec
+from msgspec import structs
 
 from energygate.cli.options import spelt
 from energygate.model import GateReport, Run
@@ -19,6 +20,8 @@ from energygate.report.terminal import render_terminal
 
 def print_finished(finished: Finished, *, as_json: bool) -> None:
     """Print what a job came to: its report, or what it measured and where that is stored."""
+    if finished.compared and not as_json:
+        write_out(f"{finished.compared}\n")
     if finished.report is not None:
         print_report(finished.report, as_json=as_json)
     elif as_json:
@@ -45,7 +48,8 @@ def print_report(report: GateReport, *, as_json: bool) -> None:
     if as_json:
         write_out(encode_report(report).decode())
     else:
-        write_out(render_terminal(report, color=sys.stdout.isatty()))
+        rows = tuple(structs.replace(row, reason=spelt(row.reason)) for row in report.comparisons)
+        write_out(render_terminal(structs.replace(report, comparisons=rows), color=sys.stdout.isatty()))
 
 
 def write_out(text: str) -> None:

@@ -10,11 +10,11 @@ from msgspec import structs
 from energygate.compare.limits import limit_checks
 from energygate.compare.machines import hard_key_differences
 from energygate.compare.notes import all_standing_apart, notes_of
-from energygate.compare.obstacles import fault_of_pairs, too_few_blocks
+from energygate.compare.obstacles import fault_of_pairs, other_domains, too_few_blocks
 from energygate.compare.pairs import Pairs, find_pairs
 from energygate.compare.places import DOMAIN, WORK, Places, locate, quantities_of
 from energygate.compare.values import Change, CompareRules, Comparison, Obstacle
-from energygate.history.sessions import usable_trials
+from energygate.history.sessions import counts_the_same, usable_trials
 from energygate.model import Benchmark, Metric, Outcome, Run, TrialCounts
 from energygate.samples import COUNTS, DECIDING, Samples, samples
 from energygate.stats.distributions import Floats, Integers
@@ -166,6 +166,9 @@ def _without_a_base(base: Benchmark | None, head: Benchmark) -> Obstacle | None:
         return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     if head.primary is Metric.J_PER_REQUEST and base.valid and base.primary is not Metric.J_PER_REQUEST:
         reason = "only the head counts requests. Count them on both sides: joules per request need them."
+        return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
+    if not counts_the_same(base, head):
+        reason = f"{other_domains(base, head, called='base and head')} Measure both with the same meters."
         return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     return None
 

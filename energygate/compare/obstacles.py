@@ -1,16 +1,20 @@
 """Why a benchmark can't be judged, with the outcome that says so and the fix."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from energygate.compare.machines import hard_key_differences
 from energygate.compare.pairs import Pairs
 from energygate.compare.values import Obstacle
-from energygate.history.sessions import FEWEST_TRIALS, is_brought, usable_trials
+from energygate.history.sessions import FEWEST_TRIALS, counts_the_same, is_brought, usable_trials
+from energygate.history.timeline import WindowRules
+from energygate.history.window import Sessions
 from energygate.model import Baseline, Benchmark, Metric, Outcome, Run, Trial, reasons_by_code
+from energygate.workloads.text import printable
 
 _NAMED: Final = 3
+_DOMAINS_CHARS: Final = 200
 
 
 def fault_of_trial(trial: Trial) -> str:
@@ -82,7 +86,7 @@ def too_few_blocks(blocks: int) -> Obstacle | None:
         return None
     return Obstacle(
         outcome=Outcome.INCONCLUSIVE,
-        reason=f"{blocks} of {FEWEST_TRIALS} valid blocks: too few for an interval. Raise confirm.min_blocks.",
+        reason=f"{blocks} of {FEWEST_TRIALS} valid blocks: too few for an interval. Allow more time.",
     )
 
 
@@ -114,10 +118,26 @@ def nothing_fit(
         )
         return Obstacle(outcome=Outcome.NO_BASELINE, reason=reason)
     same_work = [(run, found) for run, found in stored if found.workload == benchmark.workload]
+    if same_work and not any(counts_the_same(found, benchmark) for _, found in same_work):
+        reason = f"{other_domains(same_work[0][1], benchmark, called='the stored runs and this one')} Record new ones."
+        return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     if same_work:
         return Obstacle(outcome=Outcome.NO_BASELINE, reason=_why_none_counts(same_work, benchmark.primary))
     reason = "the workload was changed since the stored runs, so they did other work. Record new ones."
     return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
+
+
+def other_domains(base: Benchmark, head: Benchmark, *, called: str) -> str:
+    """Say which energy domains two benchmarks count that are not the same."""
+    metric = head.primary
+    said = " \N{RIGHTWARDS ARROW} ".join(_domains(usable_trials(each, metric)) for each in (base, head))
+    return f"{called} count different energy domains ({said}), and their joules cannot be compared."
+
+
+def _domains(trials: Sequence[Trial]) -> str:
+    sets = sorted({tuple(sorted(trial.energy_j)) for trial in trials})
+    said = " or ".join(", ".join(names) or "none" for names in sets)
+    return printable(said, limit=_DOMAINS_CHARS)
 
 
 def _why_none_counts(stored: Sequence[tuple[Run, Benchmark]], metric: Metric) -> str:
@@ -131,13 +151,14 @@ def _why_none_counts(stored: Sequence[tuple[Run, Benchmark]], metric: Metric) ->
     return f"none of the {len(stored)} stored runs has {needed}. Record new ones."
 
 
-def left_out(benchmark: Benchmark, baseline: Baseline, counting: Collection[str], most: int) -> str:
+def left_out(benchmark: Benchmark, baseline: Baseline, window: Sessions, rules: WindowRules) -> str:
     """Name the stored runs that are not among its sessions, and say why; nothing where it has as many as may count."""
-    if len(counting) >= most:
+    counting = [session.run.run_id for session in window.found]
+    if len(counting) >= rules.sessions:
         return ""
     stored = ((run, found) for run in baseline.runs if (found := run.benchmark(benchmark.name)) is not None)
     reasons = [
-        f"{run.run_id} ({_why_not(run, found, benchmark, baseline.at_base)})"
+        f"{run.run_id} ({_why_not(run, found, benchmark, baseline.at_base) or _why_outside(run, window, rules)})"
         for run, found in stored
         if run.run_id not in counting
     ]
@@ -145,11 +166,11 @@ def left_out(benchmark: Benchmark, baseline: Baseline, counting: Collection[str]
     return f"{', '.join(reasons[:_NAMED])}{more}"
 
 
-def _why_not(run: Run, found: Benchmark, benchmark: Benchmark, at_base: frozenset[str] | None) -> str:
+def _why_not(run: Run, found: Benchmark, benchmark: Benchmark, at_base: frozenset[str] | None) -> str | None:
     if is_brought(run, at_base):
         return "this change brings it"
-    if found.workload != benchmark.workload:
-        return "other work"
+    if not (found.workload == benchmark.workload and counts_the_same(found, benchmark)):
+        return "other work" if found.workload != benchmark.workload else "other energy domains"
     if run.source.dirty:
         return "uncommitted changes"
     if found.noisy is not None:
@@ -157,7 +178,19 @@ def _why_not(run: Run, found: Benchmark, benchmark: Benchmark, at_base: frozense
     if found.invalid is not None:
         return "invalid"
     few = len(usable_trials(found, benchmark.primary)) < FEWEST_TRIALS
-    return f"fewer than {FEWEST_TRIALS} valid trials" if few else "outside of the window"
+    return f"fewer than {FEWEST_TRIALS} valid trials" if few else None
+
+
+def _why_outside(run: Run, window: Sessions, rules: WindowRules) -> str:
+    """Why a run that could be a session is none of this window."""
+    if run.run_id in rules.left_out:
+        return "the machine differs"
+    if run.accepts:
+        return "measured on a branch, to accept another benchmark"
+    if window.accepted_here is not None:
+        return "a new level is accepted here"
+    is_older = not window.found or run.started_at < window.found[-1].run.started_at
+    return (window.older if is_older else "") or "since a level whose acceptance expired"
 
 
 def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:

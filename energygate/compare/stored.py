@@ -142,7 +142,7 @@ def _conclude(
             *sessions.notes,
             *(note for note in anchors if isinstance(note, str)),
         ),
-        left_out=left_out(benchmark, baseline, {session.run.run_id for session in sessions.found}, rules.sessions),
+        left_out=left_out(benchmark, baseline, sessions, found.stored.rules),
         warnings=found.stored.warnings,
     )
 

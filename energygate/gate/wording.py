@@ -31,7 +31,7 @@ def stored_verdict(each: Comparison, found: Evidence, policy: Policy, stage: Sta
     if found.shift is not None:
         return Verdict(Outcome.INCONCLUSIVE, f"{change}; {shift_words(found.shift)}")
     if found.outcome in {Outcome.IMPROVED, Outcome.PASS, Outcome.REGRESSED}:
-        return _proven(change, f"against {_sessions(each)}", found)
+        return _proven(change, f"against {_sessions(each)}", found, policy.confidence)
     doubt = _doubt_in_sessions(each, found, policy)
     if found.outcome is Outcome.SUSPECT:
         why = doubt or _why_unproven(found, policy)
@@ -47,7 +47,7 @@ def paired_verdict(each: Comparison, found: Evidence, policy: Policy) -> Verdict
     """Put into words what blocks say."""
     change = format_change(float(found.estimate.ratio))
     if found.outcome is not Outcome.INCONCLUSIVE:
-        return _proven(change, f"against the base in {each.blocks} blocks", found)
+        return _proven(change, f"against the base in {each.blocks} blocks", found, policy.confidence)
     return Verdict(
         Outcome.INCONCLUSIVE,
         f"{change}: neither within {_budget(found)} nor above it. {_blocks_needed(each, found, policy)}",
@@ -82,7 +82,7 @@ def _accepted_here(change: str, found: Evidence) -> Verdict:
     return Verdict(Outcome.INCONCLUSIVE, f"{change} against the run that is {reason}")
 
 
-def _proven(change: str, against: str, found: Evidence) -> Verdict:
+def _proven(change: str, against: str, found: Evidence, confidence: float) -> Verdict:
     match found.outcome:
         case Outcome.IMPROVED:
             return Verdict(Outcome.IMPROVED, f"{change} {against}.")
@@ -90,7 +90,15 @@ def _proven(change: str, against: str, found: Evidence) -> Verdict:
             inside = f"an increase of {change} is established, inside the budget"
             return Verdict(Outcome.PASS, f"{change}, within {_budget(found)}.", (inside,) if found.is_worse else ())
         case _:
-            return Verdict(Outcome.REGRESSED, f"{change} {against}, not proven within {_budget(found)}.")
+            return Verdict(Outcome.REGRESSED, f"{change} {against}: {_increase(found, confidence)}.")
+
+
+def _increase(found: Evidence, confidence: float) -> str:
+    """Where an increase that is proven lies: above the budget only if the whole interval shown beside it does."""
+    low, _ = found.estimate.interval(confidence)
+    if float(low) > 1 + found.rules.budget:
+        return f"above {_budget(found)}"
+    return f"an increase is proven; not shown to be within {_budget(found)}"
 
 
 def _doubt_in_sessions(each: Comparison, found: Evidence, policy: Policy) -> str | None:

@@ -56,6 +56,12 @@ def usable_trials(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
     return tuple(trial for trial in benchmark.valid if _is_positive(trial.value(metric)))
 
 
+def counts_the_same(found: Benchmark, wanted: Benchmark) -> bool:
+    """Whether all usable trials of two benchmarks are joules of the same domains: one less would look like a saving."""
+    sets = {frozenset(trial.energy_j) for each in (found, wanted) for trial in usable_trials(each, wanted.primary)}
+    return len(sets) <= 1
+
+
 def _is_positive(value: float | None) -> bool:
     return value is not None and 0 < value < math.inf
 
@@ -119,4 +125,10 @@ def _is_accountable(run: Run, name: str, accepted: frozenset[tuple[str, str]], a
 
 def _is_same(found: Benchmark | None, wanted: Benchmark) -> TypeGuard[Benchmark]:
     """Whether a stored benchmark did the wanted one's work, undisturbed."""
-    return found is not None and found.workload == wanted.workload and found.invalid is None and found.noisy is None
+    return (
+        found is not None
+        and found.workload == wanted.workload
+        and found.invalid is None
+        and found.noisy is None
+        and counts_the_same(found, wanted)
+    )

@@ -30,6 +30,8 @@ class Sessions:
         What belongs beside the benchmark: an accepted increase, where the window was cut.
     warnings : tuple of str
         What stands above every report until somebody acts.
+    older : str
+        Why sessions before the oldest of them don't count; empty where nothing cuts the window.
     accepted_here : Acceptance or None
         The acceptance of a run that the base revision lacks: the change under test brings it, so the only session is
         that run, and there is nothing to measure again.
@@ -39,6 +41,7 @@ class Sessions:
     found: tuple[Session, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    older: str = ""
     accepted_here: Acceptance | None = None
 
     @property
@@ -90,6 +93,7 @@ def _window(timeline: Timeline, baseline: Baseline, rules: WindowRules) -> Sessi
         found=counting if here is None else (timeline.sessions[here.start],),
         notes=tuple(_notes(timeline, stretch, oldest)),
         warnings=tuple(_warnings(timeline, stretch)),
+        older=_older(stretch.cut),
         accepted_here=None if here is None else here.acceptance,
     )
 
@@ -114,6 +118,14 @@ def _lapsed(cut: Accepted | ChangePoint, timeline: Timeline) -> Accepted | None:
         return cut if cut.is_expired else None
     accepting = timeline.acceptances_of(cut) if cut.log_ratio > 0 else ()
     return accepting[-1] if accepting and all(each.is_expired for each in accepting) else None
+
+
+def _older(cut: Accepted | ChangePoint | None) -> str:
+    if cut is None:
+        return ""
+    if isinstance(cut, Accepted):
+        return "before a level that is accepted"
+    return f"before the level {'rose' if cut.log_ratio > 0 else 'fell'}"
 
 
 def _accepted_here(stretch: _Stretch, timeline: Timeline, baseline: Baseline) -> Accepted | None:

@@ -1,5 +1,6 @@
 """`energygate ab`: a command at a revision and in the working tree, block by block, and the verdict."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -9,14 +10,14 @@ from typing import Final
 from msgspec import structs
 
 from energygate.baseline.schema import encode_run
-from energygate.errors import MeterUnavailable
+from energygate.errors import ConfigError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
 from energygate.interleaving.blocks import Plan, with_blocks
 from energygate.interleaving.by_command import by_command
 from energygate.interleaving.by_runs import ByRuns
 from energygate.interleaving.prepared import Sides, Tell, open_sides
 from energygate.interleaving.rehearsal import Rehearsal, rehearse
-from energygate.interleaving.revision import revision
+from energygate.interleaving.revision import Revision, revision
 from energygate.judging import doubt_of, judge_interleaved
 from energygate.measure.deadline import Deadline
 from energygate.measure.interleave import Account, Measure, Side
@@ -25,6 +26,7 @@ from energygate.model import Benchmark, OwnRules, Run, Source
 from energygate.pipeline import Finished, Job, Surroundings, attempt, open_job, write_reports
 from energygate.policy import Policy
 from energygate.settings import Mode, Settings
+from energygate.units import format_percent
 from energygate.workloads.text import printable
 
 _NO_BLOCK: Final = 0  # of a trial that has no other side
@@ -50,10 +52,9 @@ def interleave(
     ConfigError, MeterUnavailable, WorkloadError
         Nothing could be measured; the reason is named.
     """
+    _require_program(command[0], settings)
     found = revision(base, folder=here)
-    saved = () if settings.save is None else (base_file(settings.save), settings.save)
-    for path in (*saved, *(target.path for target in settings.reports)):
-        require_writable(path)
+    _require_writable(settings)
     with ExitStack() as opened:
         opened.enter_context(interrupted_by_sigterm())
         alone = replace(settings, mode=Mode.MEASURE, save=None, reports=())
@@ -68,7 +69,33 @@ def interleave(
         _require_decisive(first.template(Side.HEAD) if first.wrote_runs else job.session.run(), settings)
         measuring = _Measuring(job=job, sides=sides, surroundings=surroundings, tell=tell)
         measured = measuring.runs(first, command) if first.wrote_runs else measuring.command(first, command)
-    return _finished(measured, settings, notes=sides.notes)
+        return _finished(
+            measured, settings, base=found, notes=(*sides.notes, *first.notes)
+        )  # kept before anything is cleaned up
+
+
+def _require_program(word: str, settings: Settings) -> None:
+    """Refuse a program that is not there before anything is made. Raises ConfigError.
+
+    What a path names may differ between the sides, and a setup may make a program.
+    """
+    if "/" in word or settings.sides.preparation or shutil.which(word) is not None:
+        return
+    quoted = f"The whole command stands in one pair of quotes: remove them: -- {printable(word)}"
+    raise ConfigError(
+        f"There is no program {printable(repr(word))} on PATH.",
+        why="No shell reads the command: its first word is the program.",
+        fix=quoted if " " in word.strip() else "Correct its name, or give its path.",
+    )
+
+
+def _require_writable(settings: Settings) -> None:
+    """Refuse what could not be written before anything is measured. Raises ConfigError."""
+    if settings.save is not None:
+        require_writable(settings.save)  # first: what has no name has no file beside it
+        require_writable(base_file(settings.save))
+    for target in settings.reports:
+        require_writable(target.path)
 
 
 def _require_decisive(first: Run, settings: Settings) -> None:
@@ -89,13 +116,17 @@ class _Measured:
     ----------
     others : mapping of side to benchmarks
         Those that were not measured in blocks: what failed says why, and what one side lacks the other has alone.
+    repeats : int
+        Executions in a trial, where the command itself is measured.
     """
 
     templates: Mapping[Side, Run]
     policy: Policy
+    seed: int
     note: str
     others: Mapping[Side, tuple[Benchmark, ...]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    repeats: int = 1
 
     def run(self, side: Side) -> Run:
         """The run of one side."""
@@ -118,6 +149,7 @@ class _Measuring:
         measured = _Measured(
             templates={side: self._of(side, first.template(side)) for side in Side},
             policy=policy,
+            seed=plan.seed,
             note=plan.note,
             others={side: _not_in_blocks(first, side) for side in Side},
             accounts=plan.open(first.measurable),
@@ -144,9 +176,17 @@ class _Measuring:
         ) as measurer:
             plan, policy = self._plan({measurer.name: OwnRules()})
             measured = _Measured(
-                templates={side: self._of(side, measurer.template) for side in Side}, policy=policy, note=plan.note
+                templates={side: self._of(side, measurer.template) for side in Side},
+                policy=policy,
+                seed=plan.seed,
+                note=plan.note,
             )
             faults = {side: done.fault for side, done in executions.items() if done.fault is not None}
+            told = any(done.timed_out or done.same_code for done in executions.values())  # that says what to do
+            if len(faults) == len(Side) and not told:
+                faults = {
+                    side: f"{self._alike(command)} {fault[0].upper()}{fault[1:]}" for side, fault in faults.items()
+                }
             if faults:
                 (benchmark,) = measurer.template.benchmarks
                 measured.others = {side: (structs.replace(benchmark, invalid=faults.get(side)),) for side in Side}
@@ -154,7 +194,16 @@ class _Measuring:
             measurer.announce()
             measured.accounts = plan.open((measurer.name,))
             self._run(plan, measured, measurer.measure)
+            measured.repeats = measurer.repeats
             return measured
+
+    def _alike(self, command: Sequence[str]) -> str:
+        """What to look at where the command fails on both sides: itself, or a file that neither of them has."""
+        place = self.sides.places[Side.HEAD]
+        lacking = [word for word in command if (place.here / word).is_file() and not (place.cwd / word).exists()]
+        if lacking:
+            return f"git ignores {printable(lacking[0])}, so neither side has it."
+        return "it fails on both sides: is the command right?"
 
     def _plan(self, own: Mapping[str, OwnRules]) -> tuple[Plan, Policy]:
         """Plan the blocks of these benchmarks, judged also by what each says itself."""
@@ -214,14 +263,31 @@ def another_id(run_id: str, surroundings: Surroundings) -> str:
     return f"{run_id.rpartition('-')[0]}-{surroundings.token()}"
 
 
-def _finished(measured: _Measured, settings: Settings, *, notes: tuple[str, ...]) -> Finished:
-    base, head = measured.run(Side.BASE), measured.run(Side.HEAD)
-    missing = [benchmark for benchmark in base.benchmarks if head.benchmark(benchmark.name) is None]
+def _finished(measured: _Measured, settings: Settings, *, base: Revision, notes: tuple[str, ...]) -> Finished:
+    other, head = measured.run(Side.BASE), measured.run(Side.HEAD)
+    missing = [benchmark for benchmark in other.benchmarks if head.benchmark(benchmark.name) is None]
     unused = settings.unused_patterns([benchmark.name for benchmark in (*head.benchmarks, *missing)])
     shown = (printable(note, limit=_NOTE_CHARS) for note in notes)
-    report = judge_interleaved(base, head, measured.policy, missing=missing, warnings=(*shown, *unused))
+    report = judge_interleaved(other, head, measured.policy, missing=missing, warnings=(*shown, *unused))
     unwritten = (*attempt(lambda: _save(measured, settings)), *write_reports(report, settings.reports))
-    return Finished(run=head, report=report, unwritten=unwritten)
+    return Finished(run=head, report=report, unwritten=unwritten, compared=_compared(measured, base))
+
+
+def _compared(measured: _Measured, base: Revision) -> str:
+    """Say what was measured in turn, and how: `base main (abc), head working tree; 10 blocks; seed 7; budget 5 %`."""
+    head = measured.run(Side.HEAD)
+    changed = " with uncommitted changes" if head.source.dirty else ""
+    counts = sorted({len(account.counted) for account in measured.accounts.values()}) or [0]
+    blocks = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    said = [
+        f"base {printable(base.shown)}, head working tree{changed}",
+        f"{blocks} block{'' if blocks == '1' else 's'}",
+        f"seed {measured.seed}",
+        f"budget {format_percent(measured.policy.budget)}",
+    ]
+    if measured.repeats > 1:
+        said.append(f"a trial is {measured.repeats} executions")
+    return "; ".join(said)
 
 
 def base_file(save: Path) -> Path:

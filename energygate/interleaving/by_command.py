@@ -20,11 +20,13 @@ from energygate.measure.session import Session, workload_hash
 from energygate.measure.trials import TrialSeries
 from energygate.model import Benchmark, Run, Trial, Work
 from energygate.settings import Settings
+from energygate.units import format_quantity
 from energygate.workloads.command import CommandWorkload
 from energygate.workloads.suites import CommandSuite
 from energygate.workloads.text import printable
 
 _NAME_CHARS: Final = 120
+_SHORTEST_S: Final = 1e-3  # less is not told from the start of a process
 _HEADROOM: Final = 1.3  # as for other trials: the first run of a program is seldom its fastest
 
 
@@ -98,8 +100,10 @@ class ByCommand:
         need, energy_j = series.requirement, trial.total_j
         longer = need.duration_s / max(trial.duration_s, 1e-6)
         more = need.energy_j / energy_j if energy_j else 1.0
-        self.repeats = math.ceil(_HEADROOM * max(longer, more, 1.0) * self.repeats)
-        self.tell(f"from now on a trial is {self.repeats} executions")
+        were, self.repeats = self.repeats, math.ceil(_HEADROOM * max(longer, more, 1.0) * self.repeats)
+        what = "1 execution was" if were == 1 else f"{were} executions were"
+        lacked = "time" if longer >= more else "energy"
+        self.tell(f"from now on a trial is {self.repeats} executions: {what} too little {lacked} to measure")
 
 
 @contextmanager
@@ -145,7 +149,7 @@ def by_command(
             workloads=workloads,
             settings=settings,
             repeats=repeats_for(need, min(durations_s)),
-            why_repeated=f"one took {min(durations_s):.3g} s, and {asked} {need.duration_s:.3g} s",
+            why_repeated=f"one took {_took(min(durations_s))}, and {asked} {format_quantity(need.duration_s, 's')}",
             tell=tell,
         )
 
@@ -167,4 +171,10 @@ def repeats_for(need: Requirement, duration_s: float) -> int:
     """How many executions a trial needs."""
     if duration_s >= need.duration_s:
         return 1
-    return math.ceil(_HEADROOM * need.duration_s / max(duration_s, 1e-3))
+    return math.ceil(_HEADROOM * need.duration_s / max(duration_s, _SHORTEST_S))
+
+
+def _took(duration_s: float) -> str:
+    if duration_s < _SHORTEST_S:
+        return f"no measurable time, less than {format_quantity(_SHORTEST_S, 's')}"
+    return format_quantity(duration_s, "s")

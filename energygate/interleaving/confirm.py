@@ -47,6 +47,11 @@ class Confirmation:
         return self.base.commit
 
     @property
+    def shown(self) -> str:
+        """The base as the user calls it."""
+        return self.base.shown
+
+    @property
     def top(self) -> Path:
         """The top of the user's working tree."""
         return self.base.git.folder
@@ -82,7 +87,7 @@ class Confirmation:
         )
         if accounts:
             plan.run(accounts, by_runs.measure)
-        return self._confirmed(first, accounts, names, plan, sides.notes)
+        return self._confirmed(first, accounts, names, plan, (*sides.notes, *first.notes))
 
     def _confirmed(
         self,

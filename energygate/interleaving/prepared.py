@@ -8,6 +8,8 @@ from pathlib import Path
 
 from energygate.baseline.schema import decode_run
 from energygate.config import DEFAULT_FILE
+from energygate.errors import ConfigError
+from energygate.git import Git
 from energygate.interleaving.revision import Revision
 from energygate.measure.assignment import VARIABLE, Assignment
 from energygate.measure.deadline import Deadline
@@ -15,7 +17,8 @@ from energygate.measure.interleave import Side
 from energygate.measure.moving import aliases_of
 from energygate.measure.own_code import Witness
 from energygate.measure.sides import DRIVER, Execution, Place, execute, make_environment, offer_driver, set_up
-from energygate.measure.worktrees import worktrees
+from energygate.measure.snapshot import empty_submodules, said_of_empty
+from energygate.measure.worktrees import copying, worktrees
 from energygate.model import Run
 from energygate.settings import Settings
 
@@ -103,7 +106,7 @@ class Sides:
             timeout_s=self.deadline.left_s,
         )
         if same := self.witness.hear():
-            return replace(done, fault=same, saved=None), None
+            return replace(done, fault=same, saved=None, same_code=True), None
         run = None if done.saved is None else decode_run(done.saved, origin=f"{side}: {save}")
         return done, run
 
@@ -124,9 +127,10 @@ def open_sides(base: Revision, settings: Settings, *, here: Path, deadline: Dead
     """
     tree = base.git.folder.resolve()
     with worktrees(base.git, base.commit) as made:
-        offer_driver(made.folder)
         scratch = made.folder / "scratch"
-        scratch.mkdir()
+        with copying():
+            offer_driver(made.folder)
+            scratch.mkdir()
         own, aliases = settings.sides.venv, aliases_of(tree, os.environ)
         places = {
             side: Place(
@@ -140,7 +144,8 @@ def open_sides(base: Revision, settings: Settings, *, here: Path, deadline: Dead
             for side in Side
         }
         for place in places.values():
-            place.cwd.mkdir(parents=True, exist_ok=True)  # the base may have no such folder
+            with copying():
+                place.cwd.mkdir(parents=True, exist_ok=True)  # the base may have no such folder
             _prepare(place, settings, scratch=scratch, deadline=deadline, tell=tell)
         yield Sides(
             base=base,
@@ -149,7 +154,16 @@ def open_sides(base: Revision, settings: Settings, *, here: Path, deadline: Dead
             settings=settings,
             deadline=deadline,
             witness=Witness(driver=made.folder / DRIVER, tree=tree),
-            notes=made.notes,
+            notes=(*made.notes, *said_of_empty(*(empty_submodules(Git(folder=made.root(side))) for side in Side))),
+        )
+
+
+def _require_installable(place: Place) -> None:
+    if not any((place.root / name).exists() for name in ("pyproject.toml", "setup.py")):
+        raise ConfigError(
+            f"{place.side}: there is no pyproject.toml and no setup.py at its top, so nothing can be installed there.",
+            why="An environment of its own (confirm.venv) gets `pip install -e .` where no setup is given.",
+            fix="Give --setup (confirm.setup): --setup 'pip install -r requirements.txt', for example.",
         )
 
 
@@ -160,6 +174,8 @@ def unexplained_fault(done: Execution, run: Run | None) -> str | None:
 
 
 def _prepare(place: Place, settings: Settings, *, scratch: Path, deadline: Deadline, tell: Tell) -> None:
+    if place.venv is not None and not settings.sides.setup:
+        _require_installable(place)
     if place.venv is not None:
         tell(f"{place.side}: making a virtual environment")
         make_environment(place, place.venv, scratch=scratch, timeout_s=deadline.left_s)

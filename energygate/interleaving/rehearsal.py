@@ -25,11 +25,14 @@ class Rehearsal:
         None where the command wrote none.
     asked : tuple of Benchmark
         What was asked for, as it was measured before; nothing where the command measures what there is.
+    notes : tuple of str
+        What is not known of what ran.
     """
 
     executions: Mapping[Side, Execution | None]
     runs: Mapping[Side, Run | None]
     asked: tuple[Benchmark, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def wrote_runs(self) -> bool:
@@ -118,6 +121,7 @@ def rehearse(sides: Sides, command: Command, *, tell: Tell, asked: tuple[Benchma
     """
     names = None if asked is None else tuple(each.name for each in asked)
     executions: dict[Side, Execution | None] = {}
+    unheard: list[str | None] = []
     runs: dict[Side, Run | None] = {}
     for side in Side:
         words = command(sides.places[side], names)
@@ -126,7 +130,11 @@ def rehearse(sides: Sides, command: Command, *, tell: Tell, asked: tuple[Benchma
             tell(f"{side}: a first run, which does not count")
             with sides.witness:
                 done, runs[side] = sides.execute(side, words, sides.assignment(names=names))
+                unheard.append(sides.witness.unheard(words) if done.fault is None else None)
             executions[side] = done
             if fault := unexplained_fault(done, runs[side]):
                 tell(f"{side}: {fault}")
-    return Rehearsal(executions=executions, runs=runs, asked=asked or ())
+    notes = tuple(dict.fromkeys(note for note in unheard if note is not None))
+    for note in notes:
+        tell(note)
+    return Rehearsal(executions=executions, runs=runs, asked=asked or (), notes=notes)

@@ -102,7 +102,7 @@ class Account:
         """Why nothing of it counts, if this side is the one to blame; else None."""
         if self.stopped is not Stop.INVALID:
             return None
-        (to_blame, reason), _ = Counter(self._faults).most_common(1)[0]
+        to_blame, reason = self._commonest_fault
         return f"{self.void} of {len(self.pairs)} blocks are void. {reason}" if side is to_blame else None
 
     @property
@@ -116,7 +116,7 @@ class Account:
     @property
     def sentence(self) -> str:
         """What was run and why it ended, as the report says it."""
-        void = f", {self.void} more void" if self.void else ""
+        void = f", {self.void} more void ({self._why_void})" if self.void else ""
         return f"{_blocks(len(self.counted))} measured{void}; {self._why()}"
 
     def add(self, base: Trial, head: Trial, precise: Callable[[Sequence[Pair]], bool]) -> None:
@@ -144,6 +144,15 @@ class Account:
     def _fault(self, trial: Trial) -> str | None:
         noise = None if self.tolerant else _noise(trial)
         return trial.invalid or (f"{InvalidCode.NOISY}: {noise}" if noise else None)
+
+    @property
+    def _why_void(self) -> str:
+        side, reason = self._commonest_fault
+        return f"{side}: {reason.rstrip('.')}"
+
+    @property
+    def _commonest_fault(self) -> tuple[Side, str]:
+        return Counter(self._faults).most_common(1)[0][0]
 
     @property
     def _faults(self) -> Iterator[tuple[Side, str]]:

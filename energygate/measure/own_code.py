@@ -1,16 +1,21 @@
 """Keeping the user's own tree out of both sides: code that is imported from there is the same on either."""
 
 import os
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from energygate.errors import ConfigError
 from energygate.measure import witness
+from energygate.measure.worktrees import copying
 from energygate.workloads.text import printable
 
 _HOOK: Final = "sitecustomize.py"
+_HEARD: Final = "heard"
+_PYTHON: Final = re.compile(r"(?<![\w.-])(?:python|pypy)[\d.]*(?![\w./-])")  # also in a line for a shell
 _SHOWN_CHARS: Final = 300
 
 
@@ -33,8 +38,10 @@ class Witness:
 
     def __enter__(self) -> Self:
         """Stand beside the processes that are started from now on."""
-        (self.driver / "tree").write_bytes(os.fsencode(self.tree))
-        shutil.copyfile(witness.__file__, self.driver / _HOOK)
+        (self.driver / _HEARD).unlink(missing_ok=True)
+        with copying():
+            (self.driver / "tree").write_bytes(os.fsencode(self.tree))
+            shutil.copyfile(witness.__file__, self.driver / _HOOK)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,6 +57,15 @@ class Witness:
         self._found.unlink()
         name, _, file = said.splitlines()[0].partition("\t")
         return str(same_code(name, file, tree=str(self.tree)))
+
+    def unheard(self, command: Sequence[str]) -> str | None:
+        """Say that a command which is a Python kept its modules to itself in a first run, or None."""
+        if (self.driver / _HEARD).exists() or not any(_PYTHON.search(word) for word in command):
+            return None
+        return (
+            "no Python of the first run reported what it imports (-I, -E, -S or a PYTHONPATH of its own prevent that): "
+            "check that each side runs its own code"
+        )
 
     @property
     def _found(self) -> Path:

@@ -126,12 +126,15 @@ class Execution:
         The Run that it wrote, if it did.
     timed_out : bool
         Whether it was ended because no time was left.
+    same_code : bool
+        Whether it ran the user's own tree.
     """
 
     duration_s: float
     fault: str | None
     saved: bytes | None = None
     timed_out: bool = False
+    same_code: bool = False
 
 
 def execute(

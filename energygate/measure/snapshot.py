@@ -17,6 +17,8 @@ from energygate.workloads.text import printable
 _CACHES: Final = frozenset({"__pycache__", ".pytest_cache"})
 _SKIPPED: Final = "S"
 _SHOWN: Final = 5
+_SUBMODULE: Final = "160000"
+_BEFORE_PATH: Final = {"1": 8, "u": 10}  # fields of an entry of `git status --porcelain=v2`
 _AT_ONCE: Final = 500
 
 
@@ -50,6 +52,41 @@ def hidden_changes(git: Git) -> tuple[str, ...]:
     more = [f"{len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
     back = "`git update-index --no-assume-unchanged --no-skip-worktree FILE` takes that back"
     return (f"changes that git was told not to look at are not measured, {back}: {', '.join(shown + more)}",)
+
+
+def changed_submodules(git: Git) -> tuple[str, ...]:
+    """Say which submodules have changes that are committed nowhere: a tree knows of a submodule only its commit."""
+    asked = ("status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=none")
+    entries = (each.split(" ") for each in git(*asked).split("\0"))
+    changed = [" ".join(each[_BEFORE_PATH[each[0]] :]) for each in entries if _is_changed_inside(each)]
+    if not changed:
+        return ()
+    names = ", ".join(map(_shown, changed[:_SHOWN]))
+    more = f", {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return (f"uncommitted changes inside a submodule are not measured, commit them there: {names}{more}",)
+
+
+def _is_changed_inside(entry: list[str]) -> bool:
+    """Whether an entry is a submodule with changed or new files: `1 .M S.MU ...`."""
+    return entry[0] in _BEFORE_PATH and entry[2].startswith("S") and not entry[2].endswith("..")
+
+
+def empty_submodules(git: Git) -> tuple[str, ...]:
+    """Give the submodules of a side whose files are not there."""
+    listed = (each.partition("\t") for each in git("ls-files", "--stage", "-z").split("\0"))
+    found = (path for about, _, path in listed if about.startswith(f"{_SUBMODULE} "))
+    return tuple(path for path in found if not any((git.folder / path).glob("*")))
+
+
+def said_of_empty(base: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which submodules are empty, and how they are fetched."""
+    if not base and not head:
+        return ()
+    names = list(dict.fromkeys((*base, *head)))
+    more = f", {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    where = "both sides" if base == head else "one side"
+    fetched = "fetch them with --setup 'git submodule update --init' (confirm.setup)"
+    return (f"submodules are empty on {where}, {fetched}: {', '.join(map(_shown, names[:_SHOWN]))}{more}",)
 
 
 def _shown(path: str) -> str:

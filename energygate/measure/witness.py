@@ -1,7 +1,8 @@
 """Which modules of a Python process come from the user's own tree, where both sides would run the same code.
 
-A copy of this file is the `sitecustomize` of the processes of a first run (`energygate.measure.own_code`): when one
-ends, what was found is written beside the copy. Any Python may run it, so it imports nothing of ours.
+A copy of this file is the `sitecustomize` of the processes of a first run (`energygate.measure.own_code`): what it
+finds is written beside the copy, at once, because a process need not end in an orderly way, and again when one does end
+so. Any Python may run it, so it imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False  # so does typing
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _OURS = "energygate"
 SITES = {"site-packages", "dist-packages"}
@@ -110,7 +111,47 @@ def _watch() -> None:
 
     here = os.path.dirname(os.path.abspath(__file__))
     atexit.register(_report, here)
+    if hasattr(sys, "addaudithook"):
+        sys.addaudithook(_listener(here))
+    open(os.path.join(here, "heard"), "a", encoding="utf-8").close()
     _hand_on(here)
+
+
+def _listener(here: str) -> Callable[[str, tuple[object, ...]], None]:
+    """Give what the interpreter calls for each code that it runs: then the module is known, and has its file."""
+    tree = _text(os.path.join(here, "tree"))
+    seen: set[object] = set()
+    copies: dict[str, set[str]] = {}
+
+    def listen(event: str, args: tuple[object, ...]) -> None:
+        if event == "exec":
+            file = getattr(args[0], "co_filename", None)
+        elif event == "import":  # of what is compiled
+            file = args[1]
+        else:
+            return
+        if file not in seen:
+            seen.add(file)
+            if isinstance(file, str) and _is_of_tree(file, tree, copies):
+                _report(here)
+
+    return listen
+
+
+def _is_of_tree(file: str, tree: str, copies: dict[str, set[str]]) -> bool:
+    """Whether a file is code of the tree, or a copy that was installed from there."""
+    real = os.path.realpath(file)
+    if is_below(real, tree) and not _is_installed(real, tree):
+        return True
+    words = real.split(os.sep)
+    at = next((i for i, word in enumerate(words) if word in SITES), None)
+    if at is None:
+        return False
+    site = os.sep.join(words[: at + 1])
+    if site not in copies:
+        copies[site] = set()  # what is imported to look there is not asked about
+        copies[site].update(map(os.path.realpath, _files_installed_from(tree, site)))
+    return real in copies[site]
 
 
 def _report(here: str) -> None:

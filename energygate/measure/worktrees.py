@@ -23,7 +23,7 @@ from energygate.git import Git
 from energygate.measure.interleave import Side
 from energygate.measure.leftovers import end_processes, is_own, remove_tree
 from energygate.measure.signals import interrupts_held_back
-from energygate.measure.snapshot import copy_untracked, hidden_changes, tree_of_tracked
+from energygate.measure.snapshot import changed_submodules, copy_untracked, hidden_changes, tree_of_tracked
 
 _TOKEN_BYTES: Final = 4
 
@@ -67,26 +67,38 @@ def worktrees(git: Git, commit: str) -> Iterator[Worktrees]:
     """
     with ExitStack() as made:
         folder, ended = made.enter_context(_private_folder(git))
-        try:
+        with copying():
             git("worktree", "add", "--quiet", "--detach", str(folder / Side.BASE), commit)
             git("worktree", "add", "--quiet", "--detach", "--no-checkout", str(folder / Side.HEAD), "HEAD")
             head = Git(folder=folder / Side.HEAD)
             head("read-tree", "--reset", "-u", tree_of_tracked(git, scratch=folder))
-            notes = (*ended, *copy_untracked(git, head.folder), *hidden_changes(git))
-        except OSError as error:
-            raise ConfigError(
-                f"The working tree cannot be copied: {error.strerror or error} ({error.filename}).",
-                why="The head is measured in a copy, so that yours is never touched.",
-                fix="Make room in the temporary folder, or name another: TMPDIR=DIR.",
-            ) from error
-        yield Worktrees(folder=folder, commit=commit, notes=(*notes, *_without_submodules(head.folder)))
+            notes = (*ended, *copy_untracked(git, head.folder), *hidden_changes(git), *changed_submodules(git))
+        yield Worktrees(folder=folder, commit=commit, notes=notes)
+
+
+@contextmanager
+def copying() -> Iterator[None]:
+    """Name the error of whatever is written for the sides. Raises ConfigError."""
+    try:
+        yield
+    except OSError as error:
+        where = "" if error.filename is None else f" ({error.filename})"
+        raise ConfigError(
+            f"The working tree cannot be copied: {error.strerror or error}{where}.",
+            why="The head is measured in a copy, so that yours is never touched.",
+            fix="Make room in the temporary folder, or name another: TMPDIR=DIR.",
+        ) from error
 
 
 @contextmanager
 def _private_folder(git: Git) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Give an empty folder of ours, whose lock is held; first remove what killed runs left, and say what still ran."""
-    temporary, prefix = _temporary(git), _prefix(git)
-    ended = tuple(pid for left in _folders(git, prefix) for pid in _remove_if_dead(git, left))
+    """Give an empty folder of ours, whose lock is held; first remove what killed runs left, and say what still ran.
+
+    The end asks no git: a signal to the whole group would end it too, and the folder would stay.
+    """
+    temporary, common = _temporary(git), _common_folder(git)
+    prefix = _prefix(common)
+    ended = tuple(pid for left in _folders(common, prefix) for pid in _remove_if_dead(common, left))
     folder = temporary / f"{prefix}{secrets.token_hex(_TOKEN_BYTES)}"
     lock = _lock_of(folder)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -98,7 +110,8 @@ def _private_folder(git: Git) -> Iterator[tuple[Path, tuple[str, ...]]]:
         yield folder, _ended(ended)
     finally:
         with interrupts_held_back():
-            _remove(git, folder)
+            end_processes(folder)  # or what was left running writes on where we remove
+            _remove(common, folder)
             lock.unlink(missing_ok=True)
             os.close(descriptor)
 
@@ -121,9 +134,9 @@ def _ended(pids: tuple[int, ...]) -> tuple[str, ...]:
     return (f"ended what a killed run had left running: process {', '.join(map(str, pids))}",)
 
 
-def _prefix(git: Git) -> str:
+def _prefix(common: Path) -> str:
     """Begin our folders' names so that a run knows those of its own repository."""
-    return f"energygate-{hashlib.sha256(os.fsencode(_common_folder(git))).hexdigest()[:8]}-"
+    return f"energygate-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}-"
 
 
 def _common_folder(git: Git) -> Path:
@@ -131,16 +144,16 @@ def _common_folder(git: Git) -> Path:
     return (git.folder / git("rev-parse", "--git-common-dir")).resolve()
 
 
-def _folders(git: Git, prefix: str) -> set[Path]:
+def _folders(common: Path, prefix: str) -> set[Path]:
     """Every folder of ours that is left: in the temporary folder, and wherever git knows a worktree in one."""
     ours = re.compile(rf"{re.escape(prefix)}[0-9a-f]{{{2 * _TOKEN_BYTES}}}")
     temporary = Path(tempfile.gettempdir()).resolve()
     found = {path for path in temporary.glob(f"{prefix}*") if ours.fullmatch(path.name)}
     found |= {path.with_suffix("") for path in temporary.glob(f"{prefix}*.lock") if ours.fullmatch(path.stem)}
-    return found | {place.parent for _, place in _notes_of_git(git) if ours.fullmatch(place.parent.name)}
+    return found | {place.parent for _, place in _notes_of_git(common) if ours.fullmatch(place.parent.name)}
 
 
-def _remove_if_dead(git: Git, folder: Path) -> tuple[int, ...]:
+def _remove_if_dead(common: Path, folder: Path) -> tuple[int, ...]:
     """Remove a folder whose process has ended, and give the processes that still ran there and were ended.
 
     One that another user made is theirs to remove: the names are no secret, and the temporary folder is shared.
@@ -158,31 +171,31 @@ def _remove_if_dead(git: Git, folder: Path) -> tuple[int, ...]:
         os.close(descriptor)
         return ()
     ended = end_processes(folder)
-    _remove(git, folder)
+    _remove(common, folder)
     lock.unlink(missing_ok=True)
     os.close(descriptor)
     return ended
 
 
-def _remove(git: Git, folder: Path) -> None:
+def _remove(common: Path, folder: Path) -> None:
     """Remove a folder and git's notes on the worktrees in it.
 
     `git worktree prune` would also forget the user's own worktrees whose disk is not there at the moment.
     """
     remove_tree(folder)
-    for note, place in _notes_of_git(git):
+    for note, place in _notes_of_git(common):
         if place.parent == folder:
             remove_tree(note)
     with suppress(OSError):
-        (_common_folder(git) / "worktrees").rmdir()  # git removes it with the last one
+        (common / "worktrees").rmdir()  # git removes it with the last one
 
 
-def _notes_of_git(git: Git) -> Iterator[tuple[Path, Path]]:
+def _notes_of_git(common: Path) -> Iterator[tuple[Path, Path]]:
     """Each worktree that git knows, as the folder of its notes and the worktree's own.
 
     The path is relative to the note where worktree.useRelativePaths says so.
     """
-    for note in sorted((_common_folder(git) / "worktrees").glob("*")):
+    for note in sorted((common / "worktrees").glob("*")):
         with suppress(OSError):
             told = os.fsdecode((note / "gitdir").read_bytes().rstrip(b"\n"))
             yield note, (note / told).resolve().parent
@@ -190,11 +203,3 @@ def _notes_of_git(git: Git) -> Iterator[tuple[Path, Path]]:
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
-
-
-def _without_submodules(root: Path) -> tuple[str, ...]:
-    if not (root / ".gitmodules").exists():
-        return ()
-    return (
-        "submodules are empty on both sides: fetch them with --setup 'git submodule update --init' (confirm.setup)",
-    )

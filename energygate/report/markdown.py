@@ -103,20 +103,28 @@ def _title(report: GateReport) -> str:
 def _summary(report: GateReport) -> str:
     how = rows.provenance(report.meters, quote=partial(span, limit=200))
     head = span((report.head.commit or "no commit")[:12])
-    bases = ", ".join(span(commit[:12]) for commit in dict.fromkeys(report.baseline.commits)) or _uncommitted(report)
     text = [
         f"{rows.tally(report) or 'No benchmark'}. Budget {format_change(1 + report.policy.budget)}.",
         f"{how[0].upper()}{how[1:]} on {span(report.machine.label)}."
         + "".join(f" **These figures are {rows.DOUBTFUL[label]}.**" for label in rows.labels(report)),
-        f"Head {head} against {bases}.",
+        f"Head {head} against {_bases(report)}.",
     ]
     warnings = [f"> [!WARNING]\n> {span(warning, limit=500)}" for warning in report.warnings]
     return "\n\n".join([" ".join(text), *warnings])
 
 
-def _uncommitted(report: GateReport) -> str:
+def _bases(report: GateReport) -> str:
+    """What the head was compared with: the base of its blocks where there is one, or stored runs."""
+    runs = _stored_runs(report)
+    if report.base is not None:
+        return f"{span((report.base.commit or 'no commit')[:12])}{f', screened by {runs}' if runs else ''}"
+    commits = ", ".join(span(commit[:12]) for commit in dict.fromkeys(report.baseline.commits))
+    return commits or (f"{runs} without a commit" if runs else "no stored session")
+
+
+def _stored_runs(report: GateReport) -> str:
     runs = len(report.baseline.runs)
-    return f"{runs} stored run{'' if runs == 1 else 's'} without a commit" if runs else "no stored session"
+    return f"{runs} stored run{'' if runs == 1 else 's'}" if runs else ""
 
 
 def _table(lines: Sequence[Line]) -> str:
@@ -196,17 +204,30 @@ def _how(report: GateReport) -> str:
     invalid = sum(row.trials.invalid for row in report.comparisons if row.how not in {"limit", "anchor"})
     rest = [
         f"- machine fingerprint {span(report.machine.fingerprint)}",
-        f"- compared with {_against(report)}: {', '.join(span(run) for run in report.baseline.runs) or 'none'}",
+        *_compared_with(report),
         f"- test: {_units(report)}, one-sided, adjusted by {span(policy.adjust)} at {level}",
         f"- increases below {format_percent(policy.min_effect)} never fail",
         f"- invalid trials, replaced and not averaged in: {invalid}",
-        "- gross energy of the whole machine part decides; idle power is not subtracted from it",
+        f"- {_decides(report)}",
     ]
     return "\n".join([*meters, *rest])
 
 
-def _against(report: GateReport) -> str:
-    return "a base measured in turns" if report.baseline.how == "interleaved" else "stored runs"
+def _compared_with(report: GateReport) -> Iterator[str]:
+    runs = ", ".join(span(run) for run in report.baseline.runs) or "none"
+    if report.base is not None:
+        yield f"- compared with a base measured in turns: {span(report.base.run_id)}"
+        yield f"- screened by stored runs: {runs}"
+        return
+    against = "a base measured in turns" if report.baseline.how == "interleaved" else "stored runs"
+    yield f"- compared with {against}: {runs}"
+
+
+def _decides(report: GateReport) -> str:
+    """Which energy the verdict rests on: an estimate knows nothing of the rest of the machine."""
+    if report.meters and all(meter.kind == "estimate" for meter in report.meters):
+        return "what decides is estimated from the CPU seconds of the workload's own processes"
+    return "what decides is all the energy of the measured parts, whoever used it; idle power is not subtracted"
 
 
 def _units(report: GateReport) -> str:

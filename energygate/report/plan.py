@@ -35,7 +35,9 @@ def _lines(plans: Sequence[BenchmarkPlan], machine: str, power: float) -> Iterat
         yield Text(f"{_INDENT}interleaved: {_blocks(each)}; as it is set, {_found(each.detectable_interleaved)}")
         yield Text(f"{_INDENT}stored: {_sessions(each)}; {_stored_today(each)}")
         trials = f"{each.useful_trials} trial{'' if each.useful_trials == 1 else 's'}"
-        yield Text(f"{_INDENT}more than about {trials} a session gain a stored comparison nothing", style="dim")
+        yield Text(
+            f"{_INDENT}beyond about {trials} a session, more of them make no stored comparison finer", style="dim"
+        )
     lower = [each for each in plans if each.budget > effect]
     if lower:
         name = "gate.budget" if len(lower) == len(plans) else f"the budget of {len(lower)} of these benchmarks"

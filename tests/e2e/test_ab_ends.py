@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes_git import SIX, STEADY, Project
+from fakes_git import SIX, STEADY, Project, Repository
 
 WAIT = """\
 import os, subprocess, sys
@@ -113,6 +113,22 @@ def test_a_temporary_folder_that_takes_no_more_is_an_error_by_name(project):
     assert "error: The working tree cannot be copied: File too large (" in err
 
 
+def test_submodules_are_named_as_empty_until_a_setup_has_fetched_them(project):
+    lib = Repository(project.folder.parent / "lib")
+    lib.commit(a_py="")
+    allowed = ("-c", "protocol.file.allow=always")
+    project.repository.git(*allowed, "submodule", "--quiet", "add", str(lib.folder), "lib")
+    project.repository.commit(bench_py="")
+    note = (
+        "submodules are empty on both sides, fetch them with --setup 'git submodule update --init' (confirm.setup): lib"
+    )
+    _, report = project.report(*ab(sys.executable, "bench.py", options=("--json",)))
+    assert note in report["warnings"]
+    setup = f"--setup=git {' '.join(allowed)} submodule --quiet update --init"
+    _, report = project.report(*ab(sys.executable, "bench.py", options=("--json", setup)))
+    assert not any("submodules" in warning for warning in report["warnings"])
+
+
 @pytest.mark.parametrize("option", ["--save=/", "--save=.", "--report=json:/"])
 def test_a_folder_is_no_file_to_write(project, option):
     code, out, err = project(*ab(sys.executable, "bench.py", options=(option,)))
@@ -136,24 +152,31 @@ def interrupted_in_its_first_run(project, number):
     return process, int(started.read_text())
 
 
+def is_running(pid):
+    """Whether a process is more than what nobody has reaped yet: that stands nowhere."""
+    try:
+        return bool(Path(f"/proc/{pid}/cwd").readlink())
+    except FileNotFoundError:
+        return False
+
+
 def test_a_terminal_that_is_closed_ends_it_as_ctrl_c_does(project):
     process, child = interrupted_in_its_first_run(project, signal.SIGHUP)
     assert process.returncode == 128 + signal.SIGHUP
-    assert (project.left(), Path(f"/proc/{child}").exists()) == ([], False)
+    assert (project.left(), is_running(child)) == ([], False)
     assert project.repository.git("worktree", "list").count("\n") == 1
 
 
 def test_what_a_killed_run_left_running_is_ended_by_the_next_one_which_says_so(project):
     before = project.repository.git("branch", "--all")
     _, child = interrupted_in_its_first_run(project, signal.SIGKILL)
-    assert Path(f"/proc/{child}/cwd").exists()
+    assert is_running(child)
     with project.start(*ab(sys.executable, "bench.py", options=("--json",))) as again:
         out, err = again.communicate()
     assert again.returncode == 0, err
     note = f"ended what a killed run had left running: process {child}"
     assert note in json.loads(out)["warnings"]
-    with pytest.raises(FileNotFoundError):  # as in a process that nobody has reaped yet
-        Path(f"/proc/{child}/cwd").readlink()
+    assert not is_running(child)
     assert project.left() == []
     assert project.repository.git("worktree", "list").count("\n") == 1
     assert project.repository.git("branch", "--all") == before

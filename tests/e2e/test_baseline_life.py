@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from fakes import NAME, STEADY_J, a_benchmark, a_run, an_acceptance, some_trials
+from fakes import NAME, STEADY_J, a_benchmark, a_meter, a_run, an_acceptance, some_trials
 from msgspec import structs
 
 from energygate.baseline.schema import decode_run, encode_run
@@ -80,6 +80,27 @@ def test_the_run_of_a_failing_gate_is_accepted_and_its_file_is_what_to_commit(en
     assert energygate("baseline", "list")[1].splitlines()[1] == f"    accepts {NAME} {said}"
 
 
+def test_accepting_twice_stores_nothing_the_second_time_and_says_who_accepted(energygate):
+    energygate.add(*(session(day) for day in range(1, 6)))
+    energygate.save(session(9, 1.1))
+    command = ("baseline", "accept", NAME, "--reason", "a better model", "--by", "alice", "--run", "run.json")
+    energygate(*command)
+    ((accepted,),) = (run.accepts for run in energygate.accepted())
+    said = f"by alice on {accepted.at:%Y-%m-%d}: a better model"
+    assert energygate(*command) == (0, f"{NAME}: already accepted {said}; nothing is stored\n", "")
+    assert len(energygate.accepted()) == 1
+    assert energygate(*command, "--until", "2999-12-31")[0] == 0
+    assert len(energygate.accepted()) == 2
+    code, _, err = energygate(*command[:-2])
+    assert (code, "waits to be accepted; the newest was already accepted by alice on " in err) == (2, True)
+
+
+def test_a_mistyped_benchmark_is_said_before_anything_else_that_is_wrong_with_the_run(energygate):
+    (energygate.folder / "dirty.json").write_bytes(encode_run(session(9, 1.1, dirty=True)))
+    code, _, err = energygate("baseline", "accept", "c", "--reason", "r", "--by", "b", "--run", "dirty.json")
+    assert (code, err) == (2, f"error: Run {session(9).run_id} has no benchmark 'c'. It has {NAME}.\n")
+
+
 def test_an_increase_that_stored_runs_show_is_accepted_without_naming_a_run(energygate):
     runs = [session(day, 1.1 if day > 8 else 1.0) for day in range(1, 13)]
     energygate.add(*runs)
@@ -121,7 +142,7 @@ def test_a_stored_run_may_be_named_by_its_id(energygate):
             2,
             "git does not know your name. Reports show who accepted. Give --by NAME.",
         ),
-        ([NAME, "--reason", "r", "--by", "b", "--run", "none.json"], 4, "Cannot read none.json: No such file"),
+        ([NAME, "--reason", "r", "--by", "b", "--run", "none.json"], 2, "Cannot read none.json: no such file"),
         ([NAME, "--reason", "r", "--by", "b", "--run", "1999"], 4, "no run starts with '1999'"),
         ([NAME, "--reason", "r", "--by", "b", "--run", "dirty.json"], 2, "The working tree has uncommitted changes"),
     ],
@@ -144,7 +165,7 @@ def test_pruning_lists_and_removes_only_when_it_is_told_to(energygate):
     assert out == "".join(f"would remove {path}\n" for path in paths[:2])
     assert len(energygate.store.everything()) == 5
     code, out, err = energygate("baseline", "prune", "--keep", "3", "--yes")
-    assert (code, err) == (0, "2 of 5 stored runs are not needed\n")
+    assert (code, err) == (0, "2 of 5 stored runs are not needed; removed 2\n")
     assert out == "".join(f"removed {path}\n" for path in paths[:2])
     assert sorted(each.path for each in energygate.store.everything()) == paths[2:]
 
@@ -155,7 +176,11 @@ def test_pruning_keeps_the_runs_of_anchors(energygate):
         f"version: 1\nanchors: [{{name: v1, commit: {commit}, budget: 10%}}]\n"
     )
     energygate.add(session(1, commit=commit), session(2), session(3))
-    assert energygate("baseline", "prune", "--keep", "1", "--yes")[2] == "1 of 3 stored runs are not needed\n"
+    assert energygate("baseline", "prune", "--keep", "1", "--yes")[2] == (
+        f"warning: {NAME} on 0123456789ab: 2 stored runs left, and without a base fewer than 3 can fail nothing. "
+        "Keep more with --keep.\n"
+        "1 of 3 stored runs are not needed; removed 1\n"
+    )
     assert [each.run.started_at.day for each in energygate.store.everything()] == [3, 1]
 
 
@@ -189,9 +214,9 @@ def test_a_plan_answers_for_the_increase_that_is_asked_for(energygate):
 def test_what_is_no_setting_comes_from_the_environment_too(energygate):
     energygate.add(*(session(day) for day in range(1, 7)))
     by_option = energygate("plan", "--detect", "3%", "--queued", "20")
-    energygate.environ |= {"ENERGYGATE_DETECT": "3%", "ENERGYGATE_QUEUED": "20", "ENERGYGATE_KEEP": "2"}
+    energygate.environ |= {"ENERGYGATE_DETECT": "3%", "ENERGYGATE_QUEUED": "20", "ENERGYGATE_KEEP": "3"}
     assert energygate("plan") == by_option
-    assert energygate("baseline", "prune")[2] == "4 of 6 stored runs are not needed; --yes removes them\n"
+    assert energygate("baseline", "prune")[2] == "3 of 6 stored runs are not needed; --yes removes them\n"
     for name, run in (("base.json", in_blocks(1)), ("head.json", in_blocks(6))):
         (energygate.folder / name).write_bytes(encode_run(run))
     by_option = energygate("aa", "--blocks", "base.json", "head.json")
@@ -236,6 +261,15 @@ def test_a_machine_that_stays_changed_is_said_beside_plan_and_self_test(energyga
     )
 
 
+def test_a_refused_estimate_names_the_option_of_the_command_that_was_run(energygate):
+    guess = (a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),)
+    for day in (1, 2):
+        (energygate.folder / f"{day}.json").write_bytes(encode_run(session(day, meters=guess)))
+    code, out, _ = energygate("compare", "1.json", "2.json")
+    assert code == 5
+    assert "or let estimates decide: --allow-estimates, allow_estimates: true." in out
+
+
 def in_blocks(day, factor=1.0, **more):
     run = session(day, factor, **more)
     trials = [structs.replace(trial, block=trial.index) for trial in run.benchmarks[0].trials]
@@ -272,13 +306,13 @@ def test_what_is_not_stored_is_said(energygate, command):
     code, out, err = energygate(command)
     assert (code, out) == (4, "")
     assert err == (
-        f"error: {energygate.folder}/baselines holds no run. `energygate baseline list` shows what is stored; "
-        "`energygate run --mode record` stores a run.\n"
+        f"error: {energygate.folder}/baselines holds no run. `energygate baseline list` shows the stored runs; "
+        "`energygate run --mode record` or `pytest --energy --energy-mode=record` stores one.\n"
     )
     energygate.add(session(1))
     code, out, err = energygate(command, "another")
     assert (code, out) == (4, "")
-    assert "holds no session of a benchmark called 'another'." in err
+    assert f"holds no session of a benchmark called 'another'. It has {NAME}. " in err
 
 
 def test_acceptances_of_earlier_files_are_read_and_written_ones_read_back(energygate):

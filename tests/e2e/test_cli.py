@@ -232,7 +232,10 @@ def test_stored_runs_are_listed_shown_and_recorded_from_a_file(energygate):
     assert energygate("baseline", "list") == (
         0,
         "",
-        f"no run is stored in {energygate.folder}/baselines; record one with `energygate run --mode record`\n",
+        (
+            f"no run is stored in {energygate.folder}/baselines; "
+            "record one with `energygate run --mode record` or `pytest --energy --energy-mode=record`\n"
+        ),
     )
     code, out, err = energygate("baseline", "record", "run.json")
     stored = Path(out.removeprefix("stored as ").rstrip())

@@ -72,7 +72,7 @@ def usual(make):
     return (*named, a_benchmark(name="only there", trials=make(USUAL_J)))
 
 
-FEW = "valid {}: too few for an interval. Raise {}."
+FEW = "valid {}: too few for an interval. {}."
 GONE = "stored runs have it and this run did not measure it. If it was removed on purpose, record a new baseline."
 NONE_FIT = (
     "no_baseline",
@@ -95,7 +95,7 @@ def test_an_odd_head_beside_usual_sessions(shell):
     head = shell.save("head.json", a_run(*odd(some_trials), day=9))
     code, judged = shell.judged(*sessions(shell, usual(some_trials)), head)
     no_energy = "10 of 10 trials are invalid. {} J is not the energy of any work."
-    few = FEW.format("trials", "trials.count")
+    few = FEW.format("trials", "Raise trials.count")
     assert code == 1
     assert outcomes(judged) == {
         **dict.fromkeys(PASSES, "pass"),
@@ -151,7 +151,7 @@ def test_an_odd_side_beside_a_usual_one_measured_in_turns(shell, head_is_odd):
 def test_one_block_or_two_are_too_few(shell, blocks):
     runs = [a_run(a_benchmark(trials=some_blocks(USUAL_J[:blocks])), day=day) for day in (1, 2)]
     code, judged = shell.judged(*(shell.save(f"{run.run_id}.json", run) for run in runs))
-    few = FEW.format("blocks", "confirm.min_blocks")
+    few = FEW.format("blocks", "Allow more time")
     assert (code, list(judged.values())) == (0, [("inconclusive", f"{blocks} of 5 {few}")])
 
 

@@ -33,12 +33,22 @@ def environment(tmp_path):
     return str(tmp_path / "env" / "bin" / "python"), site
 
 
-def ab(project, *command, options=(), **more):
+def arguments(project, *command, options=()):
     meters = f"--meters=replay:{project.folder}/windows.jsonl"
-    code, out, err = project("ab", "--base=HEAD", meters, *SIX, "--json", *options, "--", *command, **more)
+    return ("ab", "--base=HEAD", meters, *SIX, "--json", *options, "--", *command)
+
+
+def ab(project, *command, options=(), **more):
+    code, out, err = project(*arguments(project, *command, options=options), **more)
     assert out, err
     (row,) = json.loads(out)["comparisons"]
     return code, row
+
+
+UNHEARD = (
+    "no Python of the first run reported what it imports (-I, -E, -S or a PYTHONPATH of its own prevent that): check "
+    "that each side runs its own code"
+)
 
 
 def same_code(file, where):
@@ -64,6 +74,39 @@ def test_a_program_that_starts_such_a_python_is_invalid_too(project, environment
     assert (code, row["outcome"]) == (5, "invalid")
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("os._exit(0)", id="_exit"),
+        pytest.param("os.execv('/bin/true', ['true'])", id="exec"),
+        pytest.param("os.kill(os.fork() or os.getpid(), 9); os._exit(0)", id="a child that is killed"),
+    ],
+)
+def test_a_process_that_does_not_end_in_an_orderly_way_is_invalid_too(project, environment, end):
+    python, site = environment
+    (site / "__editable__.mypkg.pth").write_text(f"{project.folder}/python\n")
+    code, row = ab(project, python, "-c", f"import mypkg, os; {end}")
+    file = project.folder / "python" / "mypkg" / "__init__.py"
+    assert (code, row["outcome"], row["reason"]) == (5, "invalid", same_code(file, "is the working tree itself"))
+
+
+@pytest.mark.parametrize("command", [["-I"], ["-E"], ["-S"], ["env", "-i"], ["env", "PYTHONPATH="], ["sh", "-c"]])
+def test_a_python_that_keeps_what_it_imports_to_itself_is_named(project, command):
+    line = [sys.executable, *command] if command[0].startswith("-") else [*command, sys.executable]
+    ends = ["-c", "pass"] if command[0] != "sh" else []
+    if command[0] == "sh":
+        line = ["sh", "-c", f"exec env -i '{sys.executable}' -c pass"]
+    code, report = project.report(*arguments(project, *line, *ends))
+    assert code == 0
+    assert UNHEARD in report["warnings"]
+
+
+def test_a_python_that_says_what_it_imports_and_a_program_that_is_none_get_no_such_note(project):
+    for command in ([sys.executable, "-c", "pass"], ["true"]):
+        _, report = project.report(*arguments(project, *command))
+        assert UNHEARD not in report["warnings"]
+
+
 def test_a_copy_that_was_installed_from_the_tree_is_invalid(project, environment):
     python, site = environment
     (site / "mypkg").mkdir()
@@ -74,7 +117,7 @@ def test_a_copy_that_was_installed_from_the_tree_is_invalid(project, environment
     info.joinpath("RECORD").write_text("mypkg/__init__.py,,\n")
     url = (project.folder / "python").as_uri()
     info.joinpath("direct_url.json").write_text(json.dumps({"url": url, "dir_info": {}}))
-    code, row = ab(project, python, "bench.py")
+    code, row = ab(project, python, "-c", "import mypkg, os; os._exit(0)")
     reason = same_code(site / "mypkg" / "__init__.py", "was installed from the working tree")
     assert (code, row["outcome"], row["reason"]) == (5, "invalid", reason)
 

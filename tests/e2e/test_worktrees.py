@@ -1,6 +1,8 @@
 """Both sides as real git makes them: what they hold, and that nothing else is touched or left."""
 
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +26,23 @@ git = repository_of(Path.cwd())
 with worktrees(git, commit_of(git, "HEAD")) as made:
     print(made.folder, flush=True)
     sys.stdin.read()
+"""
+
+TERMINATED = """
+from energygate.measure.signals import interrupted_by_sigterm
+with interrupted_by_sigterm():
+    exec({hold!r})
+"""
+CHILD_OF_GIT = """\
+#!/bin/sh
+case "$*" in
+  *"worktree add"*)
+    for folder; do case "$folder" in */base) break;; esac; done
+    (while :; do mkdir -p "$folder"; echo more >> "$folder/written"; done) 2> /dev/null &
+    touch {started}
+    wait;;
+esac
+exec {git} "$@"
 """
 
 
@@ -141,6 +160,46 @@ def test_a_base_that_cannot_be_checked_out_leaves_nothing(repository):
     assert left_in(repository) == NOTHING
 
 
+def test_the_end_asks_no_git_which_the_signal_that_ends_a_run_would_end_too(repository, tmp_path):
+    before = repository.state()
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "git"
+    program.symlink_to(shutil.which("git"))
+    git = Git(folder=repository.folder, environ={**os.environ, "PATH": str(program.parent)})
+    with worktrees(git, commit_of(git, "HEAD~1")):
+        program.unlink()
+    assert left_in(repository) == NOTHING
+    assert repository.state() == before
+
+
+def test_a_checkout_that_is_interrupted_ends_with_every_process_of_git(repository, tmp_path):
+    started = tmp_path / "started"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "git"
+    program.write_text(CHILD_OF_GIT.format(started=shlex.quote(str(started)), git=shutil.which("git")))
+    program.chmod(0o755)
+    environ = {
+        **repository.environ,
+        "TMPDIR": tempfile.gettempdir(),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = [sys.executable, "-c", TERMINATED.format(hold=HOLD)]
+    with subprocess.Popen(command, cwd=repository.folder, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        while not started.exists():
+            assert process.poll() is None, process.stderr.read()
+        process.terminate()
+        said = process.stderr.read()
+    assert "Terminated: SIGTERM" in said
+    assert left_in(repository) == NOTHING
+
+
+def test_what_still_runs_in_a_side_ends_with_it(repository):
+    with open_worktrees(repository) as made:
+        daemon = subprocess.Popen(["sleep", "600"], cwd=made.root(Side.BASE), start_new_session=True)
+    assert daemon.wait() == -signal.SIGKILL
+
+
 def test_what_a_killed_run_left_is_removed_by_the_next_and_a_living_one_is_left_alone(repository):
     environ = {**repository.environ, "TMPDIR": tempfile.gettempdir(), "PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -175,14 +234,10 @@ def test_worktrees_of_the_users_are_kept_even_where_their_disk_is_away(repositor
     assert "theirs" in repository.git("worktree", "list")
 
 
-def test_submodules_and_other_repositories_are_named_as_left_out(repository):
+def test_other_repositories_are_named_as_left_out(repository):
     Repository(repository.folder / "inner").commit(a_py="")
-    repository.write(".gitmodules", '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n')
     with open_worktrees(repository) as made:
-        assert made.notes == (
-            "repositories inside the working tree are not copied: inner/",
-            "submodules are empty on both sides: fetch them with --setup 'git submodule update --init' (confirm.setup)",
-        )
+        assert made.notes == ("repositories inside the working tree are not copied: inner/",)
         assert not (made.root(Side.HEAD) / "inner").exists()
 
 
@@ -211,12 +266,22 @@ def test_conflicts_are_measured_as_the_files_stand(repository):
         ("nowhere", "There is no commit nowhere here. The base is measured at that commit. Give a commit, a tag or a "),
         ("--all", "There is no commit --all here. "),
         ("HEAD:bench.py", "There is no commit HEAD:bench.py here. "),
+        ("^HEAD", "There is no commit ^HEAD here. "),
+        ("HEAD~1..HEAD", "There is no commit HEAD~1..HEAD here. "),
+        ("", "The base has an empty name. "),
+        (" ", "The base has an empty name. "),
     ],
 )
 def test_a_revision_that_is_no_commit_is_refused_by_name(repository, revision, message):
     with pytest.raises(ConfigError) as refused:
         commit_of(repository_of(repository.folder), revision)
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("revision", ["main", "HEAD@{0}", ":/a change", "HEAD^{/a change}", "tagged"])
+def test_every_way_of_git_to_name_a_commit_is_understood(repository, revision):
+    repository.git("tag", "--annotate", "--message", "a tag", "tagged")
+    assert commit_of(repository_of(repository.folder), revision) == repository.git("rev-parse", "HEAD").strip()
 
 
 def test_a_shallow_clone_is_told_how_to_get_the_rest(repository, tmp_path):
@@ -273,6 +338,40 @@ def test_submodules_that_git_would_check_out_by_itself_do_not_stop_it(repository
     with open_worktrees(repository, "HEAD") as made:
         assert (made.root(Side.HEAD) / "bench.py").read_text() == "uncommitted\n"
     assert left_in(repository) == NOTHING
+
+
+@pytest.fixture
+def submodule(repository, tmp_path):
+    """A submodule of the repository, fetched."""
+    lib = Repository(tmp_path / "lib")
+    lib.commit(a_py="")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(lib.folder), "a lib")
+    repository.commit()
+    return repository.folder / "a lib"
+
+
+@pytest.mark.parametrize("name", ["a.py", "new.py"])
+def test_changes_inside_a_submodule_are_named_as_left_out(repository, submodule, name):
+    submodule.joinpath(name).write_text("changed\n")
+    with open_worktrees(repository, "HEAD") as made:
+        assert made.notes == ("uncommitted changes inside a submodule are not measured, commit them there: a lib",)
+
+
+def test_a_submodule_at_another_commit_is_a_change_like_any(repository, submodule):
+    submodule.joinpath("a.py").write_text("changed\n")
+    subprocess.run(["git", "commit", "-qam", "a change"], cwd=submodule, env=repository.environ, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=submodule, capture_output=True, text=True, check=True)
+    with open_worktrees(repository, "HEAD") as made:
+        assert made.notes == ()
+        assert commit.stdout.strip() in Git(folder=made.root(Side.HEAD))("ls-files", "--stage", "a lib")
+
+
+def test_line_ends_that_the_user_lets_no_commit_change_are_no_hindrance(repository):
+    repository.git("config", "core.autocrlf", "input")
+    repository.git("config", "core.safecrlf", "true")
+    (repository.folder / "bench.py").write_bytes(b"uncommitted\r\n")
+    with open_worktrees(repository) as made:
+        assert (made.root(Side.HEAD) / "bench.py").read_text() == "uncommitted\n"
 
 
 def a_dead_folder(repository):

@@ -43,6 +43,7 @@ def test_a_suspect_fails_only_if_it_uses_more_than_its_base(against):
     result = against.energy("--energy-against=HEAD", "--energy-report=json:report.json", "--energy-save=run.json")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert rows(against) == {ENCODE: ("regressed", "interleaved"), DECODE: ("pass", "interleaved")}
+    assert against.json("report.json")["base"]["commit"] == git(against, "rev-parse", "HEAD").strip()
     assert against.verdict(result) == "energy: FAILED, 1 of 2 benchmarks regressed"
     assert any(line.startswith(AGAIN) for line in result.outlines)
     assert any(line.startswith("energy: block 6, the last") for line in result.errlines)
@@ -57,6 +58,16 @@ def test_where_nothing_looks_worse_nothing_is_measured_again(against):
     assert result.ret == pytest.ExitCode.OK
     assert rows(against) == {ENCODE: ("pass", "stored"), DECODE: ("pass", "stored")}
     assert not any("measured again, in turn" in line or "block" in line for line in result.errlines)
+
+
+def test_a_base_that_was_not_measured_because_nothing_is_suspect_is_named_in_the_report(against):
+    commit(against)
+    against.write("other.py", "")
+    commit(against)
+    result = against.energy("--energy-against=HEAD~1", "--energy-report=json:report.json")
+    base = git(against, "rev-parse", "HEAD~1")[:12]
+    assert result.ret == pytest.ExitCode.OK
+    assert against.json("report.json")["warnings"] == [f"nothing is suspect, so HEAD~1 ({base}) was not measured"]
 
 
 def notes_of(project, name):

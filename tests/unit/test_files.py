@@ -79,6 +79,7 @@ def test_a_path_that_can_be_written_is_left_alone(tmp_path):
     [
         ("file/run.json", "Cannot make the folder of {}: {folder} is a file. Give another path."),
         ("folder", "Cannot write {}. Give the path of a file in a folder that this user may write."),
+        ("/", "Cannot write {}. Give the path of a file in a folder that this user may write."),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused(tmp_path, path, message):

@@ -3,7 +3,7 @@ from fakes import COMMIT, NAME, STEADY_J, a_baseline, a_benchmark, a_meter, a_ru
 
 from energygate.errors import ConfigError
 from energygate.judging import judge, judge_given, judge_interleaved, judge_two_stages, screen
-from energygate.model import Baseline, BaselineRuns, Idle, Metric, Outcome
+from energygate.model import Baseline, BaselineRuns, Head, Idle, Metric, Outcome
 from energygate.policy import Anchor, Confirm, Policy, Rules
 
 BLOCKS_J = (100.1, 99.8, 100.6, 100.2, 99.9, 100.3, 100.0, 99.7, 100.4, 100.5)
@@ -30,7 +30,7 @@ def test_a_base_measured_in_turns_is_reported_as_such():
     assert (row.how, row.blocks, row.reason) == (
         "interleaved",
         10,
-        "+10.0 % against the base in 10 blocks, not proven within the budget of 5 %.",
+        "+10.0 % against the base in 10 blocks: above the budget of 5 %.",
     )
 
 
@@ -57,6 +57,7 @@ def test_a_suspect_is_queued_and_its_blocks_decide():
         assert (row.how, row.blocks, row.sessions) == ("interleaved", 10, 0)
         assert (report.head.run_id, report.baseline.how) == (head.run_id, "stored")
         assert report.baseline.runs == tuple(run.run_id for run in STORED.runs)
+        assert report.base == Head(run_id=BASE.run_id, commit=COMMIT)
 
 
 def test_nothing_queued_leaves_the_first_stage():

@@ -59,7 +59,7 @@ def test_a_report_says_what_was_judged_by_what_and_against_what():
     (row,) = report.comparisons
     assert (row.benchmark, row.reason) == (
         NAME,
-        "+20.0 % against 3 stored sessions, not proven within the budget of 5 %.",
+        "+20.0 % against 3 stored sessions: above the budget of 5 %.",
     )
 
 

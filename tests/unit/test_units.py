@@ -42,6 +42,8 @@ def test_anything_but_a_percentage_is_refused_because_a_bare_number_is_ambiguous
         (6.4e-06, "6.40 \N{MICRO SIGN}J"),
         (-0.002, "\N{MINUS SIGN}2.00 mJ"),
         (-2.5, "\N{MINUS SIGN}2.50 J"),
+        (1e-300, "1.00e\N{MINUS SIGN}294 \N{MICRO SIGN}J"),
+        (-1e300, "\N{MINUS SIGN}1.00e+300 J"),
         (0.0, "0 J"),
         (math.inf, "inf J"),
         (math.nan, "nan J"),
@@ -81,6 +83,8 @@ def test_a_unit_with_a_hyphen_is_left_as_it_is():
         (3.0, "+200.0 %"),
         (0.0, "\N{MINUS SIGN}100.0 %"),
         (math.inf, "+inf %"),
+        (999_999.0, "+99999800.0 %"),
+        (1e300, "\N{MULTIPLICATION SIGN} 1e+300"),
     ],
 )
 def test_a_change_has_a_sign_and_one_decimal(ratio, shown):

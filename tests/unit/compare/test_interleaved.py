@@ -82,7 +82,7 @@ def test_fewer_than_five_blocks_are_too_few_and_still_show_the_ratio(n):
     found = compared([side(BASE_J[:n])], side(HEAD_J[:n]))
     assert found.obstacle == Obstacle(
         outcome=Outcome.INCONCLUSIVE,
-        reason=f"{n} of 5 valid blocks: too few for an interval. Raise confirm.min_blocks.",
+        reason=f"{n} of 5 valid blocks: too few for an interval. Allow more time.",
     )
     assert (found.primary.estimate, found.blocks) == (None, n)
     assert found.primary.ratio > 1
@@ -101,6 +101,15 @@ def test_too_many_void_blocks_are_invalid_with_the_commonest_reason():
 def test_blocks_that_only_one_side_has_are_void():
     assert obstacle([side(BASE_J)], side(HEAD_J[:6])) == Obstacle(
         outcome=Outcome.INVALID, reason="4 of 10 blocks are void. A block needs one trial of either side."
+    )
+
+
+def test_sides_that_count_other_domains_are_incomparable_and_both_are_named():
+    trials = [a_trial(energy_j={"package-0": 100.0, "dram-0": 5.0}, block=block) for block in range(1, 11)]
+    assert obstacle([a_benchmark(trials=trials)], side(HEAD_J)) == Obstacle(
+        outcome=Outcome.INCOMPARABLE,
+        reason="base and head count different energy domains (dram-0, package-0 \N{RIGHTWARDS ARROW} package-0), and "
+        "their joules cannot be compared. Measure both with the same meters.",
     )
 
 

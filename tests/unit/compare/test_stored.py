@@ -137,6 +137,34 @@ def test_a_changed_workload_is_incomparable():
     assert (found.primary.base, found.primary.estimate, found.sessions) == (None, None, 0)
 
 
+def in_domains(*domains, energy_j=100, **more):
+    return a_benchmark(trials=[a_trial(index=i, energy_j=dict.fromkeys(domains, energy_j)) for i in range(5)], **more)
+
+
+def test_stored_runs_that_count_other_domains_are_incomparable_and_both_are_named():
+    found = compared(in_domains("package-0"), stored(a_run(in_domains("package-0", "dram-0"))))
+    assert found.obstacle == Obstacle(
+        outcome=Outcome.INCOMPARABLE,
+        reason="the stored runs and this one count different energy domains (dram-0, package-0 \N{RIGHTWARDS ARROW} "
+        "package-0), and their joules cannot be compared. Record new ones.",
+    )
+    assert (found.sessions, found.primary.base) == (0, None)
+
+
+def test_a_session_of_other_domains_is_none_beside_sessions_of_the_same():
+    runs = (a_run(in_domains("package-0", "dram-0"), day=2), a_run(in_domains("package-0", energy_j=90), day=1))
+    found = compared(in_domains("package-0"), stored(*runs))
+    assert (found.obstacle, found.sessions, base_of(found)) == (None, 1, 90)
+    assert "(other energy domains)" in found.left_out
+
+
+def test_trials_that_do_not_agree_on_what_they_count_are_comparable_with_nothing():
+    mixed = a_benchmark(trials=[*in_domains("package-0", "dram-0").trials, *in_domains("package-0").trials])
+    found = compared(mixed, stored(a_run(in_domains("package-0"))))
+    assert found.obstacle.outcome is Outcome.INCOMPARABLE
+    assert "(package-0 \N{RIGHTWARDS ARROW} dram-0, package-0 or package-0)" in found.obstacle.reason
+
+
 def test_another_machine_is_incomparable_and_every_key_that_differs_is_named():
     machine = a_machine(hard={"governor": "powersave", "rapl": {"domains": ["package-0"]}, "smt": True})
     elsewhere = a_machine(
@@ -341,10 +369,12 @@ def test_energy_and_duration_are_compared_per_iteration():
     assert found.domains == pytest.approx({"package-0": 1.0}, rel=1e-12)
 
 
-def test_domains_are_compared_per_request_where_both_sides_have_them():
+def test_domains_are_compared_per_request():
     head = a_benchmark(trials=some_trials([{"package-0": 60.0, "gpu-0": 9.0}] * 5, requests=6))
-    found = compared(head, a_baseline(a_benchmark(trials=some_trials([{"package-0": 50.0}] * 5, requests=10))))
-    assert found.domains == pytest.approx({"package-0": 2.0}, rel=1e-12)
+    found = compared(
+        head, a_baseline(a_benchmark(trials=some_trials([{"package-0": 50.0, "gpu-0": 10.0}] * 5, requests=10)))
+    )
+    assert found.domains == pytest.approx({"package-0": 2.0, "gpu-0": 1.5}, rel=1e-12)
 
 
 def test_joules_per_token_and_work_are_compared_where_all_trials_count_them():

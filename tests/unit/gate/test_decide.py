@@ -54,14 +54,14 @@ def verdicts(rows):
         (
             4,
             Outcome.REGRESSED,
-            "+4.8 % against 4 stored sessions, not proven within the budget of 5 %.",
+            "+4.8 % against 4 stored sessions: an increase is proven; not shown to be within the budget of 5 %.",
             (1.0205475677652873, 1.0764067300022124),
             0.008165528474360433,
         ),
         (
             3,
             Outcome.REGRESSED,
-            "+4.9 % against 3 stored sessions, not proven within the budget of 5 %.",
+            "+4.9 % against 3 stored sessions: an increase is proven; not shown to be within the budget of 5 %.",
             (1.0162578974348946, 1.0835908368061526),
             0.016392890815826868,
         ),
@@ -239,7 +239,11 @@ def test_only_benchmarks_with_three_sessions_are_adjusted_for():
     sessions += [[measured(j)] for j in SESSIONS_J[1:]]
     rows = decided(measured(HEAD_J), steady(105, name="young"), sessions=sessions, policy=Policy(adjust="holm"))
     assert verdicts(rows) == [
-        (NAME, Outcome.REGRESSED, "+4.8 % against 4 stored sessions, not proven within the budget of 5 %."),
+        (
+            NAME,
+            Outcome.REGRESSED,
+            "+4.8 % against 4 stored sessions: an increase is proven; not shown to be within the budget of 5 %.",
+        ),
         (
             "young",
             Outcome.SUSPECT,
@@ -304,7 +308,7 @@ def test_a_model_that_talks_more_has_regressed_whatever_each_token_costs():
         Outcome.REGRESSED,
         (
             f"work changed: +20.0 % {WORDS}; J/request +18.2 %, J/token \N{MINUS SIGN}1.5 %. "
-            "+18.2 % against 4 stored sessions, not proven within the budget of 5 %."
+            "+18.2 % against 4 stored sessions: above the budget of 5 %."
         ),
     )
     assert decides.work == pytest.approx({"input_tokens": 1.0, "output_tokens": 1.2}, rel=1e-12)
@@ -709,6 +713,12 @@ def test_where_there_is_nothing_to_judge_the_numbers_are_noted_to_be_noisy_all_t
     row = one_row(head, sessions=sessions)
     assert (row.outcome, row.notes) == (outcome, (NOISE,))
     assert row.reason != NOISE
+
+
+def test_sessions_before_a_level_that_rose_are_left_out_with_that_reason():
+    sessions = [*[steady(factor) for factor in (120.2, 119.9)], *[steady(100 + i / 10) for i in range(8)]]
+    reason = one_row(steady(160), sessions=sessions).reason
+    assert "left out: 20261108T031500Z-0000000008 (before the level rose), " in reason
 
 
 def test_too_few_sessions_are_explained_by_what_was_left_out_of_them():

@@ -48,7 +48,7 @@ def test_the_same_increase_regressed_where_the_budget_is_smaller():
     row = one_row(side(BASE_J), side(HEAD_J), policy=Policy(budget=0.03))
     assert (row.outcome, row.reason) == (
         Outcome.REGRESSED,
-        "+3.6 % against the base in 10 blocks, not proven within the budget of 3 %.",
+        "+3.6 % against the base in 10 blocks: above the budget of 3 %.",
     )
 
 
@@ -63,7 +63,7 @@ def test_sixteen_noisy_blocks_prove_an_increase_that_might_lie_above_the_budget(
     row = one_row(side(base), side(head))
     assert (row.outcome, row.reason) == (
         Outcome.REGRESSED,
-        "+6.0 % against the base in 16 blocks, not proven within the budget of 5 %.",
+        "+6.0 % against the base in 16 blocks: an increase is proven; not shown to be within the budget of 5 %.",
     )
     assert row.p_value == pytest.approx(1.2945686196e-04, rel=1e-9)
     assert row.ratio_high == pytest.approx(1.082871869391736, rel=1e-12)
@@ -152,7 +152,7 @@ def test_work_that_grew_opens_the_reason_and_the_requests_decide():
         Outcome.REGRESSED,
         (
             "work changed: +20.0 % output tokens per request; J/request +18.3 %, J/token \N{MINUS SIGN}1.5 %. "
-            "+18.3 % against the base in 8 blocks, not proven within the budget of 5 %."
+            "+18.3 % against the base in 8 blocks: above the budget of 5 %."
         ),
     )
     assert (beside.metric, beside.outcome, beside.how, beside.blocks) == (

@@ -98,7 +98,10 @@ def test_an_invalid_side_voids_its_block_which_is_measured_again():
     bench, accounts = measured(faults=faults, precise=lambda name, pairs: True)
     account = accounts["one"]
     assert len(bench.asked) == 2 * 8
-    assert account.sentence == ("6 blocks measured, 2 more void; stopped because that is precise enough for its budget")
+    assert account.sentence == (
+        "6 blocks measured, 2 more void (head: suspended: the machine slept); "
+        "stopped because that is precise enough for its budget"
+    )
     heads, bases = account.trials(Side.HEAD), account.trials(Side.BASE)
     assert [trial.block for trial in heads] == [trial.block for trial in bases] == list(range(1, 9))
     assert [trial.invalid for trial in heads if trial.invalid] == ["suspended: the machine slept."]
@@ -111,7 +114,9 @@ def test_more_void_blocks_than_are_repeated_end_it_and_the_commonest_reason_is_g
     assert len(bench.asked) == 2 * 3
     assert accounts["one"].invalid(Side.BASE) == "3 of 3 blocks are void. work_failed: no such file."
     assert accounts["one"].invalid(Side.HEAD) is None
-    assert accounts["one"].sentence == "0 blocks measured, 3 more void; stopped because too many blocks are void"
+    assert accounts["one"].sentence == (
+        "0 blocks measured, 3 more void (base: work_failed: no such file); stopped because too many blocks are void"
+    )
 
 
 @pytest.mark.parametrize("code", ["gpu_lost", "replay_exhausted"])

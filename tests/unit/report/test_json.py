@@ -39,6 +39,7 @@ def test_the_file_has_the_documented_keys_and_ends_with_one_newline():
         "counts",
         "tool",
         "head",
+        "base",
         "baseline",
         "machine",
         "meters",

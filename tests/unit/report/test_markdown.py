@@ -343,3 +343,21 @@ def test_a_meter_whose_readings_are_exact_is_shown_without_interval_and_steps():
 def test_counts_that_do_not_agree_with_the_rows_are_not_believed():
     report = replace(a_report(a_row(outcome=Outcome.REGRESSED)), counts={"pass": 12, "made up": 1})
     assert "\n1 regressed. Budget" in render_markdown(report)
+
+
+def test_where_blocks_decided_their_base_is_named_and_stored_runs_only_screened():
+    report = replace(
+        a_report(a_row(outcome=Outcome.REGRESSED, how="interleaved", blocks=10)),
+        head=Head(run_id="the head", commit="c" * 40),
+        base=Head(run_id="the base", commit="b" * 40),
+        baseline=BaselineRuns(runs=("s1", "s2"), commits=("a" * 40,)),
+    )
+    text = render_markdown(report)
+    assert "Head `cccccccccccc` against `bbbbbbbbbbbb`, screened by 2 stored runs." in text
+    assert "- compared with a base measured in turns: `the base`\n- screened by stored runs: `s1`, `s2`\n" in text
+
+
+def test_an_estimate_is_not_said_to_be_all_the_energy_of_the_machine():
+    guess = a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",))
+    text = render_markdown(replace(a_report(a_row()), meters=(guess,)))
+    assert "- what decides is estimated from the CPU seconds of the workload's own processes\n" in text

@@ -21,7 +21,7 @@ def test_a_plan_says_what_it_takes_and_what_is_found_as_it_is():
         "    trials differ by 1.2 %, 5 sessions by 1.8 %\n"
         "    interleaved: about 12 blocks; as it is set, +2.6 % is found\n"
         "    stored: about 8 sessions; with the 5 that count today, +4.1 % is found\n"
-        "    more than about 3 trials a session gain a stored comparison nothing\n"
+        "    beyond about 3 trials a session, more of them make no stored comparison finer\n"
     )
 
 
@@ -33,7 +33,7 @@ def test_what_cannot_be_reached_says_not_this_way():
         "    trials differ by 1.2 %; one session does not say how much sessions differ",
         "    interleaved: not this way, 400 blocks are too few; as it is set, +2.6 % is found",
         "    stored: not this way, 50 sessions are too few; fewer than 3 sessions can fail nothing",
-        "    more than about 1 trial a session gain a stored comparison nothing",
+        "    beyond about 1 trial a session, more of them make no stored comparison finer",
     ]
 
 
