@@ -6,14 +6,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
 ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py  # where tests are marked so: collecting all takes a minute
 
-.PHONY: demo test lint bench peers ab-peer characteristics two-stages soak clean
+.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages soak clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression
 	@$(BIN)/python examples/demo.py
 
-test: lint $(VENV)/.llm $(VENV)/.adapters $(VENV)/.debian  ## lint, then every test, then the coverage of what decides
+test: lint $(VENV)/.llm $(VENV)/.adapters $(VENV)/.otel $(VENV)/.debian  ## lint, then every test, then the coverage of what decides
 	$(BIN)/python -m pytest --cov --cov-report= -m alone $(ALONE)
-	$(BIN)/python -m pytest --cov --cov-report= --cov-append -m 'not alone' -n 2 --dist loadfile
+	$(BIN)/python -m pytest --cov --cov-report= --cov-append -m 'not alone' -n 3 --dist loadfile
 	$(BIN)/python -m coverage report --include='energygate/compare/*,energygate/gate/*,energygate/judging.py,energygate/policy.py,energygate/samples.py,energygate/history/*,energygate/stats/*,energygate/baseline/*' --fail-under=95
 
 lint: $(VENV)/.dev
@@ -33,6 +33,9 @@ peers: $(VENV)/.dev  ## energygate and six others on the same counters, against 
 
 ab-peer: $(VENV)/.dev  ## energygate ab beside joules ci on the same commits: cost of an execution, alarms, what is found
 	$(BIN)/python benchmarks/ab_vs_joules.py
+
+client-peer: $(VENV)/.dev $(VENV)/.llm  ## what the inference client costs beside a real model and the openai SDK
+	$(BIN)/python benchmarks/inference_client.py
 
 characteristics: $(VENV)/.dev  ## false alarms and power of energygate's rule and of others': docs/statistics.md
 	$(BIN)/python benchmarks/operating_characteristics.py --full --check
@@ -68,6 +71,12 @@ $(VENV)/.llm: examples/llm_suite/requirements.txt | $(BIN)/python
 $(VENV)/.adapters: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/adapters
 	$(VENV)/adapters/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[codecarbon,pyrapl]'
+	@touch $@
+
+# A client as users instrument theirs, in an environment of its own: energygate itself needs opentelemetry-proto alone.
+$(VENV)/.otel: tests/rig/otel_requirements.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/otel
+	$(VENV)/otel/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
 # Prometheus, node_exporter and FUSE from Debian's archive, unpacked and not installed. Without apt or a network the

@@ -18,14 +18,18 @@ REQUIREMENTS = {
 INSTALL_S = 300.0
 
 
+class MissingError(Exception):
+    """Why a peer could not be installed."""
+
+
 def install(names: Iterable[str] = tuple(REQUIREMENTS)) -> tuple[dict[str, Path], dict[str, str]]:
     """Give the Python of each peer's environment, and why a peer has none."""
     pythons, missing = {}, {}
     for name in names:
         try:
-            pythons[name] = _python(name.lower().removesuffix("-gap"), REQUIREMENTS[name])
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            missing[name] = _why(error)
+            pythons[name] = python_with(name.lower().removesuffix("-gap"), REQUIREMENTS[name])
+        except MissingError as error:
+            missing[name] = str(error)
     return pythons, missing
 
 
@@ -38,14 +42,18 @@ def headings(missing: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _python(name: str, requirement: str) -> Path:
+def python_with(name: str, requirement: str) -> Path:
+    """Give the Python of an environment that holds this alone. Raises MissingError."""
     folder = FOLDER / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", requirement]
-        for command in ([sys.executable, "-m", "venv", str(folder)], pip):
-            subprocess.run(command, capture_output=True, text=True, check=True, timeout=INSTALL_S)
+        try:
+            for command in ([sys.executable, "-m", "venv", str(folder)], pip):
+                subprocess.run(command, capture_output=True, text=True, check=True, timeout=INSTALL_S)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise MissingError(_why(error)) from error
         (folder / "complete").touch()
     return python
 

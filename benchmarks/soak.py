@@ -77,6 +77,10 @@ class Watcher:
         if time.monotonic() - self._began_s >= 60 * (len(self.minutes) + 1):
             self.minutes.append(show(f"{len(self.minutes) + 1} min"))
 
+    def waiting(self, line: str) -> None:
+        """Hear of a long wait."""
+        print(line, flush=True)
+
 
 def show(when: str) -> Held:
     """Print what is held."""

@@ -21,7 +21,8 @@ from energygate.model import Outcome
 from energygate.options import Given, apply_options, command_words, is_path
 from energygate.policy import Anchor, Confirm, Policy, Rules
 from energygate.settings import NamedSuite, Settings, SideSettings, first_of, overridden
-from energygate.workloads.suites import SuiteFile, duplicate_name
+from energygate.workloads.suites import SuiteFile
+from energygate.workloads.suites.matrix import expand
 from energygate.workloads.text import printable
 
 DEFAULT_FILE: Final = "energygate.yml"
@@ -102,11 +103,9 @@ def read_config(path: Path) -> ConfigFile:
 def parse_config(text: str, path: Path) -> ConfigFile:
     """Read the text of an `energygate.yml`; `path` is for messages. Raises ConfigError."""
     value, lines = _parse_yaml(text, path)
-    file = convert(value, ConfigFile, origin=str(path), lines=lines)
-    named = tuple(suite for suite in file.suites if not isinstance(suite, str))
-    if sentence := duplicate_name(named):
-        raise ConfigError(f"{path}: {sentence}.")
-    return file
+    expanded = expand(value, origin=str(path), lines=lines)
+    file = convert(expanded.document, ConfigFile, origin=str(path), lines=lines, place=expanded.place)
+    return structs.replace(file, suites=expanded.named(file.suites))
 
 
 def read_config_text(path: Path) -> str:
@@ -140,9 +139,10 @@ def _end(node: yaml.Node) -> int:
 def read_suites(path: Path, *, folder: Path) -> tuple[NamedSuite, ...]:
     """Read a suite file. Benchmark names begin with its path relative to `folder`. Raises ConfigError."""
     value, lines = _parse_yaml(read_config_text(path), path)
-    file = convert(value, SuiteFile, origin=str(path), lines=lines)
+    expanded = expand(value, origin=str(path), lines=lines)
+    file = convert(expanded.document, SuiteFile, origin=str(path), lines=lines, place=expanded.place)
     prefix = _relative(path, folder)
-    return tuple(NamedSuite(suite=suite, file=path, prefix=prefix) for suite in file.suites)
+    return tuple(NamedSuite(suite=suite, file=path, prefix=prefix) for suite in expanded.named(file.suites))
 
 
 def read_config_suites(path: Path, *, folder: Path) -> tuple[NamedSuite, ...]:

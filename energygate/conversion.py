@@ -1,7 +1,7 @@
 """Plain values, as YAML gives them, into structs. A fault is named by file, line, path and what is allowed there."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Self, TypeVar
@@ -25,7 +25,14 @@ def percent(fraction: float) -> Any:
     return msgspec.field(default_factory=lambda: Percent(fraction))
 
 
-def convert(value: object, kind: type[T], *, origin: str, lines: dict[str, int] | None = None) -> T:
+def convert(
+    value: object,
+    kind: type[T],
+    *,
+    origin: str,
+    lines: Mapping[str, int] | None = None,
+    place: Callable[[str], str] = str,
+) -> T:
     """Turn plain YAML values into a struct.
 
     Parameters
@@ -34,6 +41,8 @@ def convert(value: object, kind: type[T], *, origin: str, lines: dict[str, int] 
         What to name in messages: the file, or the marker.
     lines : mapping of path to line, optional
         Where each value stands in the file.
+    place : callable
+        Turns a path in `value` into the path in the file, where these differ.
 
     Raises
     ------
@@ -44,12 +53,19 @@ def convert(value: object, kind: type[T], *, origin: str, lines: dict[str, int] 
         return msgspec.convert(value, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
         fault = _Fault.of(str(error), value, kind)
-        line = (lines or {}).get(fault.path)
-        where = origin if line is None else f"{origin}:{line}"
         raise ConfigError(
-            f"{where}: {fault.path.removeprefix('$').removeprefix('.') or 'the file'}: {fault.what}.",
+            f"{located(origin, place(fault.path), lines or {})}: {fault.what}.",
             fix=f"Allowed here: {', '.join(fault.allowed)}." if fault.allowed else "",
         ) from error
+
+
+def located(origin: str, path: str, lines: Mapping[str, int]) -> str:
+    """Name a place in a file: ``a.energy.yml:7: suites[0].load``, with the line of what is nearest above it."""
+    above = path
+    while above not in lines and above != "$":
+        above = above[: max(above.rfind("."), above.rfind("["))]
+    where = f"{origin}:{lines[above]}" if above in lines else origin
+    return f"{where}: {path.removeprefix('$').removeprefix('.') or 'the file'}"
 
 
 def schema(kind: type) -> dict[str, Any]:
@@ -157,7 +173,8 @@ class _Place:
         keys = [kind.key_type for kind in self.kinds if isinstance(kind, msgspec.inspect.DictType)]
         words = [str(v) for k in (*own, *keys) if isinstance(k, msgspec.inspect.LiteralType) for v in k.values]
         lists = ["a list" for kind in self.kinds if isinstance(kind, msgspec.inspect.VarTupleType)]
-        return (*self.tags, *words, *lists)
+        switches = ["true", "false"] if any(isinstance(kind, msgspec.inspect.BoolType) for kind in self.kinds) else []
+        return (*self.tags, *words, *switches, *lists)
 
     @property
     def _structs(self) -> list[msgspec.inspect.StructType]:

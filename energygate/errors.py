@@ -67,6 +67,8 @@ class InvalidCode(StrEnum):
     SCRAPES = "scrapes"
     THROTTLED = "throttled"
     FOREIGN_GPU = "foreign_gpu"
+    FOREIGN_REQUESTS = "foreign_requests"
+    CLIENT_SATURATED = "client_saturated"
     GOVERNOR_CHANGED = "governor_changed"
     NOISY = "noisy"
     REPLAY_EXHAUSTED = "replay_exhausted"
@@ -79,3 +81,8 @@ class MeasurementInvalid(EnergyGateError):  # noqa: N818  the name is part of th
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
+
+
+def work_failed(sentence: str) -> MeasurementInvalid:
+    """Say why a trial's work, or its counts, cannot be believed."""
+    return MeasurementInvalid(InvalidCode.WORK_FAILED, sentence)

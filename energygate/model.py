@@ -363,6 +363,13 @@ class Net(Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
+class Times(Struct, frozen=True, kw_only=True):
+    """A time or rate of a server's answers, which decides nothing; `base` is None where only the head knows it."""
+
+    head: float
+    base: float | None = None
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """One comparison with its verdict, as a report shows it.
 
@@ -378,6 +385,8 @@ class Row(Struct, frozen=True, kw_only=True):
         Name of the pinned commit that it is compared with.
     label : str
         What stands beside its numbers where they are no measurement: `estimate`, `integrated power`.
+    times : mapping of name to Times
+        How fast a server answered: seconds, and output tokens per second.
     """
 
     benchmark: str
@@ -399,6 +408,7 @@ class Row(Struct, frozen=True, kw_only=True):
     detectable: float | None = None
     domains: dict[str, float] = {}
     work: dict[str, float] = {}
+    times: dict[str, Times] = {}
     net: Net | None = None
     estimated: bool = False
     label: Label = ""

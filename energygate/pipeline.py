@@ -61,6 +61,8 @@ from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
 from energygate.units import format_quantity
 from energygate.workloads.base import Workload
 from energygate.workloads.build import workload
+from energygate.workloads.inference.servers import Servers
+from energygate.workloads.leftovers import stop_leftovers
 from energygate.workloads.suites import CommandSuite, InferenceSuite, Suite, TrialOverrides
 
 
@@ -156,6 +158,7 @@ class Job:
     store: FolderStore
     baseline: Baseline
     confirming: Confirming | None = None
+    servers: Servers = field(default_factory=Servers)
     remarks: tuple[str, ...] = ()
     _unstarted: set[str] = field(default_factory=set)  # what asks a server that somebody else has started
 
@@ -185,7 +188,14 @@ class Job:
         """Measure one suite."""
         self.session.rules[named.name] = MarkerKeys(limit=named.suite.limits).as_rules()
         settings = self.settings.trials_for(named.name, named.suite.trials)
-        built = workload(named.suite, file=named.file, prefix=named.prefix)
+        built = workload(
+            named.suite,
+            file=named.file,
+            prefix=named.prefix,
+            meters=self.settings.meters,
+            servers=self.servers,
+            tell=self.session.progress.waiting,
+        )
         _require_visible_work(named, self.session.meters)
         if self.settings.nvml.gpus == "auto":
             _require_measured_gpus(named, self.session.meters, os.environ)
@@ -312,7 +322,11 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
             started_at=now.replace(microsecond=0),
             clock=surroundings.clock,
             progress=surroundings.progress,
-            notes=(*opened.notes, *(frequency_note(settings.sysfs) if meters.counts_the_machine else ())),
+            notes=(
+                *opened.notes,
+                *stop_leftovers(),
+                *(frequency_note(settings.sysfs) if meters.counts_the_machine else ()),
+            ),
             idle_s=settings.idle_s,
             watch=watch if assignment is None else AlreadyQuiet(watch),
             iterations={} if assignment is None else assignment.iterations,
@@ -327,6 +341,9 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
         except BaseException:
             job.save()
             raise
+        finally:
+            with interrupts_held_back():  # a second Ctrl-C would leave the rest of them running
+                job.servers.close()
 
 
 @contextmanager
@@ -508,7 +525,7 @@ def _asks_a_running_server(suite: Suite) -> bool:
 def _require_visible_work(named: NamedSuite, meters: MeterGroup) -> None:
     """Refuse an estimate that would not see the server's CPU seconds. Raises ConfigError."""
     suite = named.suite
-    outside = isinstance(suite, InferenceSuite) and suite.server is None and suite.endpoint.pid is None
+    outside = isinstance(suite, InferenceSuite) and suite.endpoint.pid is None and _asks_a_running_server(suite)
     if outside and any(meter.kind == "estimate" for meter in meters.meters):
         raise ConfigError(
             f"{named.name}: endpoint.pid: not given, and the server runs outside energygate's own process tree.",
@@ -537,7 +554,9 @@ def _environment_of(suite: Suite) -> tuple[str, Mapping[str, str]]:
     """Where a suite says what it adds to the environment of what it starts, and what that is."""
     if isinstance(suite, CommandSuite):
         return "env", suite.env
-    return "server.env", {} if suite.server is None else suite.server.env
+    if isinstance(suite, InferenceSuite) and suite.server is not None:
+        return "server.env", suite.server.env
+    return "", {}
 
 
 def _hard_keys(meters: MeterGroup) -> Mapping[str, object]:

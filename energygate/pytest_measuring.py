@@ -25,6 +25,7 @@ from energygate.pipeline import Finished, Job, Surroundings, open_job, refuse_to
 from energygate.report.measured import render_measured
 from energygate.report.terminal import render_terminal
 from energygate.settings import Mode, NamedSuite, Settings
+from energygate.workloads.build import doubts
 from energygate.workloads.suites import TrialOverrides
 from energygate.workloads.text import printable
 
@@ -199,8 +200,11 @@ class Measuring:
         """Remember what should measure, and refuse a recording of which nothing can come."""
         self.seen = {item.nodeid for item in session.items}
         wanted = [(item.nodeid, own) for item in session.items if (own := _trials_of(item)) is not None]
+        suites = [item.named.suite for item in session.items if isinstance(item, SuiteItem)]
         with _usage_errors():
             refuse_too_few_trials(self.settings, wanted)
+        for doubt in (doubt for suite in suites for doubt in doubts(suite)):
+            _say(self.config, f"\nenergy: {printable(doubt)}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember what stopped the session."""
@@ -325,6 +329,10 @@ class _Lines:
         if trial is None or trial.invalid is None or self._config.get_verbosity() < 1:
             return
         _say(self._config, f"\n{name}: trial {trial.index} {trial.invalid}")
+
+    def waiting(self, line: str) -> None:
+        """Write it past pytest's capture."""
+        _say(self._config, f"\n{line}")
 
 
 def _say(config: pytest.Config, text: str) -> None:

@@ -197,7 +197,8 @@ def most_alike(name: str, names: Sequence[str]) -> str:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    return pattern == name or fnmatchcase(name, pattern)
+    # A bracket may open a set of characters, or belong to the name: `test_sort[8]`, `chat[concurrency=8]`.
+    return pattern == name or fnmatchcase(name, pattern) or fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def _matching(patterns: Mapping[str, T], name: str) -> Iterator[T]:

@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from energygate.model import (
     Acceptance,
     Baseline,
@@ -26,6 +28,7 @@ from energygate.model import (
     count_outcomes,
 )
 from energygate.policy import FAILABLE, Policy
+from energygate.workloads.base import WorkDone
 
 NAME = "bench.py::test_encode"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -43,6 +46,7 @@ def a_trial(
     iterations: int = 1,
     invalid: str | None = None,
     block: int | None = None,
+    conditions: Mapping[str, Any] | None = None,
     **counts: int,
 ) -> Trial:
     """Give one trial.
@@ -63,8 +67,19 @@ def a_trial(
         work=Work(**counts),
         iterations=iterations,
         block=block,
+        conditions=dict(conditions or {}),
         invalid=invalid,
     )
+
+
+def a_trial_of(done: WorkDone) -> Trial:
+    """Give a trial that did that."""
+    return structs.replace(a_trial(conditions=done.conditions), work=done.work)
+
+
+def server_pid(load: Any) -> int | None:
+    """Give the process of the server that an inference workload has started; nobody but a test asks."""
+    return load._server.pid  # noqa: SLF001
 
 
 def some_blocks(energies_j: Iterable[float | Mapping[str, float]], **more: Any) -> tuple[Trial, ...]:

@@ -106,6 +106,10 @@ class Watcher:
         """Take note."""
         self.heard.append((name, done, wanted, "warm-up" if trial is None else trial.invalid))
 
+    def waiting(self, line: str) -> None:
+        """No test waits for long."""
+        raise AssertionError(line)
+
 
 class ScriptedWatch:
     """Sees what its script says, window by window, warm-ups included; nothing once the script is over.
@@ -137,12 +141,13 @@ class ScriptedWorkload:
     Parameters
     ----------
     steps : mapping of step to callable
-        Called at `open`, `before`, `run`, `after` or `close`; what it raises, the workload raises.
+        Called at `open`, `before`, `run`, `warmed_up`, `after` or `close`; what it raises, the workload raises.
     """
 
     definition: Mapping[str, object] = {"v": 1, "kind": "scripted"}
     labels: Mapping[str, str] = {"model": "m"}
     pids = (42,)
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -152,13 +157,21 @@ class ScriptedWorkload:
         steps: Mapping[str, Callable[[], Any]] | None = None,
         done: WorkDone | None = None,
         repeatable: bool = False,
+        needs_calibration: bool = False,
+        pass_s: float = 1.0,
+        least_passes: int = 1,
+        least_warmups: int = 0,
     ) -> None:
         self.name = name
+        self.least_passes = least_passes
+        self.least_warmups = least_warmups
         self.repeatable = repeatable
+        self.needs_calibration = needs_calibration
+        self._pass_s = pass_s
         self.events: list[str] = []
         self._clock = clock
         self._steps = steps or {}
-        self._done = done or WorkDone()
+        self.done = done or WorkDone()
 
     def open(self) -> None:
         """Start."""
@@ -169,14 +182,18 @@ class ScriptedWorkload:
         self._step("before")
 
     def run(self, passes: int) -> None:
-        """Work for a second a pass."""
-        self._clock.work(passes)
+        """Work for `pass_s` a pass."""
+        self._clock.work(passes * self._pass_s)
         self._step("run")
+
+    def warmed_up(self) -> None:
+        """Find nothing wrong."""
+        self._step("warmed_up")
 
     def after(self) -> WorkDone:
         """Say what was done."""
         self._step("after")
-        return self._done
+        return self.done
 
     def close(self) -> None:
         """Stop."""

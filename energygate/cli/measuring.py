@@ -22,7 +22,7 @@ from energygate.measure.sides import Place
 from energygate.pipeline import Surroundings, open_job, refuse_too_few_trials
 from energygate.report.progress import LiveProgress, PlainProgress
 from energygate.settings import Mode, NamedSuite, Settings
-from energygate.workloads.build import workload
+from energygate.workloads.build import doubts, workload
 
 
 @click.command()
@@ -58,7 +58,7 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
                     tell=say,
                 )
             )
-        for note in (*job.notes, *notes):
+        for note in (*job.notes, *notes, *(doubt for named in suites for doubt in doubts(named.suite))):
             say(note)
         for named in suites:
             job.measure(named)
@@ -94,6 +94,6 @@ def _suites(files: tuple[Path, ...], settings: Settings) -> tuple[NamedSuite, ..
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"Two benchmarks are called {twice}.", fix="Rename one of them, or name its file once.")
     for named in suites:
-        workload(named.suite, file=named.file, prefix=named.prefix)
+        workload(named.suite, file=named.file, prefix=named.prefix, meters=settings.meters)
     assignment = settings.assignment
     return tuple(named for named in suites if assignment is None or assignment.wants(named.name))

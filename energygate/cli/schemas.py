@@ -8,6 +8,7 @@ from energygate.config_keys import ConfigFile
 from energygate.conversion import schema
 from energygate.model import GateReport, Run
 from energygate.workloads.suites import SuiteFile
+from energygate.workloads.suites.published import with_matrix
 
 
 @click.command("schema")
@@ -15,4 +16,4 @@ from energygate.workloads.suites import SuiteFile
 def print_schema(kind: str) -> None:
     """Print the JSON Schema of a file, for editors and other tools."""
     kinds = {"run": Run, "report": GateReport, "config": ConfigFile, "suite": SuiteFile}
-    click.echo(json.dumps(schema(kinds[kind]), indent=2))
+    click.echo(json.dumps(with_matrix(schema(kinds[kind])), indent=2))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import structs
 
+from energygate.compare.answers import changed_answers, times_of_both
 from energygate.compare.limits import limit_checks
 from energygate.compare.machines import hard_key_differences
 from energygate.compare.notes import all_standing_apart, notes_of
@@ -152,6 +153,8 @@ def _conclude(
         blocks=len(pairs.blocks),
         work={**sides.work[position], **sides.ratios(position, WORK)},
         domains=sides.ratios(position, DOMAIN),
+        changed=tuple(changed_answers(pairs.base, pairs.head)),
+        times=times_of_both(pairs.base, pairs.head),
         notes=(*notes_of(head, usable_trials(head, head.primary), base), *sides.apart[position]),
     )
 

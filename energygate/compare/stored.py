@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from energygate.compare.anchors import check_anchor
+from energygate.compare.answers import changed_answers, times_of_both
 from energygate.compare.limits import limit_checks
 from energygate.compare.notes import all_standing_apart, notes_of
 from energygate.compare.obstacles import fault_of_benchmark, left_out, no_session, too_few
@@ -135,6 +136,8 @@ def _conclude(
         between=found.between[position],
         work=found.work[position],
         domains=found.domains[position],
+        changed=tuple(changed_answers(newest.valid, usable)) if newest else (),
+        times=times_of_both([trial for session in sessions.found for trial in session.benchmark.valid], usable),
         window=sessions,
         notes=(
             *notes_of(benchmark, usable, newest),

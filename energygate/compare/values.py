@@ -7,7 +7,7 @@ from typing import Literal
 
 from energygate.history.timeline import WindowRules
 from energygate.history.window import Sessions
-from energygate.model import Benchmark, Metric, Outcome, TrialCounts
+from energygate.model import Benchmark, Metric, Outcome, Times, TrialCounts
 from energygate.stats.estimate import Estimate
 from energygate.stats.stored import Prior
 
@@ -128,6 +128,10 @@ class Comparison:
         base did none.
     domains : mapping
         Ratio of each domain's joules per request (or iteration).
+    changed : tuple of str
+        What changed in a server's answers besides their amount.
+    times : mapping of name to Times
+        How fast they came.
     window : Sessions or None
         The stored sessions that it was compared with.
     notes : tuple of str
@@ -151,6 +155,8 @@ class Comparison:
     between: float = 0.0
     work: Mapping[str, float] = field(default_factory=dict)
     domains: Mapping[str, float] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    times: Mapping[str, Times] = field(default_factory=dict)
     window: Sessions | None = None
     notes: tuple[str, ...] = ()
     left_out: str = ""

@@ -91,6 +91,7 @@ def _rows(
         detectable=found.detectable if found else None,
         domains=dict(each.domains),
         work={name: ratio for name, ratio in each.work.items() if math.isfinite(ratio)},  # JSON knows no infinity
+        times=dict(each.times),
     )
     if each.per_token is not None and decides.metric is not Metric.J_PER_OUTPUT_TOKEN:
         beside = Verdict(verdict.outcome, f"shown beside {decides.metric.unit}, which decides.")

@@ -11,15 +11,24 @@ from energygate.units import format_change
 
 _COUNTS: Final = {"input_tokens": "input tokens", "output_tokens": "output tokens"}
 
+_FINE: Final = frozenset({Outcome.PASS, Outcome.IMPROVED})
+
 
 def with_work(verdict: Verdict, each: Comparison, policy: Policy) -> Verdict:
-    """A verdict that opens with the work where that changed; a proven pass then needs joules per token too."""
+    """A verdict that opens with the work where that changed; a proven pass then needs joules per token too.
+
+    What changed besides the amount of work explains a verdict, and decides none.
+    """
     work = _work_change(each, policy)
-    if work is None:
+    if work is not None:
+        if verdict.outcome in _FINE and not _per_token_within(each, policy):
+            verdict = verdict._replace(outcome=Outcome.INCONCLUSIVE, reason="J/token is not proven within the budget.")
+        verdict = verdict._replace(reason=f"{work}. {verdict.reason}")
+    if not each.changed:
         return verdict
-    if verdict.outcome in {Outcome.PASS, Outcome.IMPROVED} and not _per_token_within(each, policy):
-        verdict = verdict._replace(outcome=Outcome.INCONCLUSIVE, reason="J/token is not proven within the budget.")
-    return verdict._replace(reason=f"{work}. {verdict.reason}")
+    if verdict.outcome in _FINE:
+        return verdict._replace(notes=(*verdict.notes, *each.changed))
+    return verdict._replace(reason=f"{verdict.reason} Changed besides: {'; '.join(each.changed)}.")
 
 
 def _work_change(each: Comparison, policy: Policy) -> str | None:

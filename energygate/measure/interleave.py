@@ -16,6 +16,7 @@ from msgspec import structs
 
 from energygate.errors import InvalidCode
 from energygate.measure.deadline import Deadline
+from energygate.measure.equal_work import other_work
 from energygate.measure.trials import NOT_WORTH_REPEATING
 from energygate.model import Trial
 
@@ -96,7 +97,9 @@ class Account:
     def trials(self, side: Side) -> tuple[Trial, ...]:
         """Give the trials of one side as a Run stores them: what does not count says why."""
         each = [pair[0 if side is Side.BASE else 1] for pair in self.pairs]
-        return tuple(structs.replace(trial, index=i, invalid=self._fault(trial)) for i, trial in enumerate(each))
+        found = [structs.replace(trial, index=i, invalid=self._fault(trial)) for i, trial in enumerate(each)]
+        other = other_work(found)
+        return tuple(structs.replace(trial, invalid=other.get(trial.index, trial.invalid)) for trial in found)
 
     def invalid(self, side: Side) -> str | None:
         """Why nothing of it counts, if this side is the one to blame; else None."""
@@ -122,6 +125,8 @@ class Account:
     def add(self, base: Trial, head: Trial, precise: Callable[[Sequence[Pair]], bool]) -> None:
         """Take one block, and see whether it was the last. `precise` is told nothing of what was found."""
         self.pairs.append((base, head))
+        if len(self.counted) >= self.confirm.min_blocks:
+            self._reject_other_work()
         if self._is_spoilt():
             self.stopped = Stop.INVALID
             return
@@ -130,6 +135,16 @@ class Account:
             self.stopped = Stop.PRECISE
         elif n >= self.confirm.max_blocks:
             self.stopped = Stop.MOST_BLOCKS
+
+    def _reject_other_work(self) -> None:
+        """Void the blocks of a trial that did other work than the median one of its side."""
+        sides = [self.trials(side) for side in Side]
+        for at, pair in enumerate(self.pairs):
+            base, head = (
+                structs.replace(trial, invalid=trial.invalid or _other(judged[at]))
+                for trial, judged in zip(pair, sides, strict=True)
+            )
+            self.pairs[at] = base, head
 
     def _is_spoilt(self) -> bool:
         """Whether there are more void blocks than are repeated. Lets noisy trials count if they alone are the cause."""
@@ -152,7 +167,9 @@ class Account:
 
     @property
     def _commonest_fault(self) -> tuple[Side, str]:
-        return Counter(self._faults).most_common(1)[0][0]
+        """The side and the first sentence of the fault that came most often: sentences hold numbers, codes do not."""
+        (side, code), _ = Counter((each, fault.partition(":")[0]) for each, fault in self._faults).most_common(1)[0]
+        return side, next(fault for each, fault in self._faults if each is side and fault.startswith(f"{code}:"))
 
     @property
     def _faults(self) -> Iterator[tuple[Side, str]]:
@@ -257,6 +274,10 @@ def _noise(trial: Trial) -> str | None:
     """What was noisy about a trial that counts otherwise: see `energygate.measure.trials`."""
     cpu = trial.conditions.get("cpu")
     return None if trial.invalid is not None or not isinstance(cpu, Mapping) else cpu.get("noisy")
+
+
+def _other(trial: Trial) -> str | None:
+    return trial.invalid if _code(trial) == InvalidCode.WORK_DIFFERS else None
 
 
 def _code(trial: Trial) -> str:

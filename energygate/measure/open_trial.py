@@ -96,6 +96,8 @@ class OpenTrial:
 
     def reject(self, fault: MeasurementInvalid) -> None:
         """Say why this trial does not count, for example because its answers were cut off."""
+        if self._begun is None:
+            self.started_s = self.clock.now_s()  # it is over before its window was opened
         if self.fault is None:
             self.fault = fault
 

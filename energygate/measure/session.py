@@ -4,23 +4,25 @@ import datetime as dt
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from energygate.clock import Clock
-from energygate.errors import MeasurementInvalid, WorkloadError
+from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
 from energygate.measure.drifts import drifts
 from energygate.measure.idle import NOTHING_LOADED, IdlePower, with_idle_drift
 from energygate.measure.open_trial import OpenTrial
 from energygate.measure.queued import finish_queued_work
 from energygate.measure.requirement import TrialSettings
 from energygate.measure.signals import interrupts_held_back
-from energygate.measure.trials import Progress, TrialSeries
+from energygate.measure.trials import Progress, TrialSeries, calibrate
 from energygate.measure.watch import Unwatched, Watch
 from energygate.meters.group import MeterGroup
 from energygate.model import Benchmark, Location, Machine, OwnRules, Run, Source
 from energygate.workloads.base import Workload
+from energygate.workloads.suites.matrix import labels_in
+from energygate.workloads.text import ended
 
 
 def workload_hash(definition: Mapping[str, object]) -> str:
@@ -112,9 +114,11 @@ class Session:
         labels: Mapping[str, str] | None = None,
         location: Location | None = None,
         invalid: str | None = None,
+        notes: Sequence[str] = (),
     ) -> Benchmark:
         """Keep what a series measured, complete or not."""
         series.settle()
+        series.reject_other_work()
         invalid = invalid or series.stopped or series.nothing_counts
         noted, self._noted = self._noted, ()
         early = series.ended_early if invalid is None else None
@@ -127,7 +131,7 @@ class Session:
             invalid=invalid,
             noisy=series.noisy,
             location=location,
-            notes=(*noted, *series.notes, *([early] if early else []), *drifted),
+            notes=(*noted, *notes, *series.notes, *([early] if early else []), *drifted),
             rules=self.rules.get(series.name, OwnRules()),
         )
         self.benchmarks.append(benchmark)
@@ -140,21 +144,27 @@ class Session:
         An interrupt keeps the trials that are complete, and goes on upwards.
         """
         self.get_ready(NOTHING_LOADED)
+        settings = replace(settings, warmup=max(settings.warmup, workload.least_warmups))
         series = self.series(workload.name, settings, adaptive=workload.repeatable, pids=workload.pids)
+        if workload.name not in self.iterations:
+            series.iterations = workload.least_passes
         failure: str | None = None
 
         def keep() -> Benchmark:
             return self.record(
                 series,
                 definition=workload.definition,
-                labels=workload.labels,
+                labels={**labels_in(workload.name), **workload.labels},
                 location=location,
                 invalid=failure,
+                notes=workload.notes,
             )
 
         self._unkept = keep
         try:
             workload.open()
+            if workload.needs_calibration:
+                self._calibrate(workload, series)
             _drive(workload, series)
         except WorkloadError as error:
             failure = str(error)
@@ -165,6 +175,30 @@ class Session:
             finally:
                 workload.close()
         return benchmark
+
+    def _calibrate(self, workload: Workload, series: TrialSeries) -> None:
+        """Find how often it is repeated in a trial, as the `energy` fixture does; prove that it works, and is counted.
+
+        Raises
+        ------
+        WorkloadError
+            If it does not.
+        """
+
+        def run_to_the_end(times: int) -> None:
+            workload.run(times)
+            series.sync()
+
+        wanted_s = series.requirement.duration_s
+        try:
+            workload.before()
+            if workload.name in self.iterations or wanted_s <= 0:
+                run_to_the_end(1)  # what only the first call costs stays outside, as it does where this is calibrated
+            else:
+                series.iterations = calibrate(run_to_the_end, wanted_s=wanted_s, clock=series.clock)
+            workload.after()
+        except MeasurementInvalid as fault:
+            raise WorkloadError(f"{workload.name}: {ended(fault.sentence)}") from fault
 
     def finish(self) -> None:
         """Measure idle power once more: nothing is measured after this.
@@ -194,18 +228,34 @@ class Session:
 
 def _drive(workload: Workload, series: TrialSeries) -> None:
     for trial in series:
-        workload.before()
-        with trial:
-            workload.run(trial.iterations)
+        _get_ready(workload, trial)
+        if trial.fault is None:
+            with trial:
+                workload.run(trial.iterations)
         if trial.fault is None:
             _count(workload, trial)
 
 
+def _get_ready(workload: Workload, trial: OpenTrial) -> None:
+    try:
+        workload.before()
+    except MeasurementInvalid as fault:
+        if trial.window.warm_up:
+            raise WorkloadError(f"{workload.name}: {ended(fault.sentence)}") from fault
+        trial.reject(fault)
+
+
 def _count(workload: Workload, trial: OpenTrial) -> None:
+    if trial.window.warm_up:
+        workload.warmed_up()
+        return
     try:
         done = workload.after()
     except MeasurementInvalid as fault:
         trial.reject(fault)
         return
+    except WorkloadError as fault:
+        trial.reject(MeasurementInvalid(InvalidCode.WORK_FAILED, fault.what))
+        raise
     trial.conditions.update(done.conditions)
     trial.add(**{name: n for name in done.work.__struct_fields__ if (n := getattr(done.work, name)) is not None})

@@ -13,6 +13,7 @@ from energygate.measure.deadline import FOREVER_S
 from energygate.measure.interleave import Side
 from energygate.measure.moving import Moving
 from energygate.measure.witness import SITES
+from energygate.workloads.proc import MARK
 from energygate.workloads.process import Output, Process, child_environment, described, log_tail
 from energygate.workloads.text import printable
 
@@ -95,7 +96,9 @@ class Place:
         kept = {
             name: value
             for name, value in environ.items()
-            if not name.startswith("ENERGYGATE_") and name not in LOCAL_VARIABLES and name not in _OWN_FOR_PYTEST
+            if (name == MARK or not name.startswith("ENERGYGATE_"))
+            and name not in LOCAL_VARIABLES
+            and name not in _OWN_FOR_PYTEST
         }
         moving = self._moving
         moved = {name: moving.paths(value) for name, value in kept.items()}

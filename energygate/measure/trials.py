@@ -7,6 +7,8 @@ resolve it: an outlier is a fact, not a fault.
 A noisy trial is replaced as every invalid one. Where noise is why there would be more of them than allowed, nothing is
 dropped for it: that would pick the quiet moments of a machine that is never quiet. Those trials count, and the
 benchmark as a whole is noisy (docs/adr/0015-noise.md).
+
+Whether trials did equal work is judged when all are there, against their median: the first may be the odd one.
 """
 
 import math
@@ -20,6 +22,7 @@ import msgspec
 from energygate.clock import Clock
 from energygate.errors import EnergyGateError, InvalidCode, MeasurementInvalid
 from energygate.measure.conditions import Noise, noisy_throughout
+from energygate.measure.equal_work import other_work
 from energygate.measure.open_trial import OpenTrial
 from energygate.measure.queued import finish_queued_work
 from energygate.measure.requirement import Requirement, TrialSettings
@@ -38,6 +41,10 @@ class Progress(Protocol):
 
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
         """Report one finished trial of `name`; `trial` is None for a warm-up."""
+        ...
+
+    def waiting(self, line: str) -> None:
+        """Say what is waited for, once that takes long."""
         ...
 
 
@@ -105,6 +112,13 @@ class TrialSeries:
         trial, self._current = self._current, None
         if trial is not None and trial.is_over:
             self._close(trial)
+
+    def reject_other_work(self) -> bool:
+        """Let no trial count that did other work than the median one. Say whether there was any."""
+        found = other_work(self.trials)
+        for at, why in found.items():
+            self.trials[at] = msgspec.structs.replace(self.trials[at], invalid=why)
+        return bool(found)
 
     @property
     def noisy(self) -> str | None:
@@ -182,6 +196,8 @@ class TrialSeries:
         self._note(trial)
         self.trials.append(self._judged(trial.finish(index=len(self.trials), epoch_s=self.epoch_s), trial.noise))
         self._put_up_with_noise()
+        while self._valid >= self.settings.count and self.reject_other_work():  # as soon as there is a median of all
+            self._put_up_with_noise()
         self.progress.trial_done(self.name, done=self._valid, wanted=self.settings.count, trial=self.trials[-1])
 
     def _note(self, trial: OpenTrial) -> None:

@@ -78,6 +78,8 @@ def _parts(report: GateReport) -> Iterator[str]:
     if passing:
         title = f"{len(passing)} {'row passes' if len(passing) == 1 else 'rows pass'}"
         yield _details(title, _table(passing))
+    if served := [line.row for line in lines if line.row.times]:
+        yield _details("How fast the server answered (time, not energy)", _paces(served))
     if net := list(_net(lines)):
         yield _details("Net of idle power", "\n".join(net))
     yield _details("How this was measured", _how(report))
@@ -172,6 +174,16 @@ def _reasons(lines: Iterable[Line]) -> Iterator[str]:
         yield f"- {span(line.row.benchmark)}: {span(line.row.reason, limit=500)}"
         for note in line.row.notes:
             yield f"  - {span(note, limit=500)}"
+
+
+def _paces(served: Sequence[Row]) -> str:
+    """A table of the times of answers, which decide nothing."""
+    names = [name for name in rows.TIMES if any(name in row.times for row in served)]
+    table = [_joined(["benchmark", *(rows.TIMES[name] for name in names)]), _joined([":--", *["--:"] * len(names)])]
+    for row in served:
+        cells = [rows.pace(row.times[name], name) if name in row.times else "\N{EN DASH}" for name in names]
+        table.append(_joined([code(row.benchmark), *cells]))
+    return "\n".join(table)
 
 
 def _net(lines: Iterable[Line]) -> Iterator[str]:

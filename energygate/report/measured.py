@@ -5,10 +5,11 @@ from statistics import fmean, stdev
 
 from rich.text import Text
 
-from energygate.model import Benchmark, Idle, Metric, Run, reasons_by_code
+from energygate.model import Benchmark, Idle, Metric, Run, Times, reasons_by_code
 from energygate.net import NetValues, idle_warning, net_values
 from energygate.report import rows
 from energygate.report.terminal import to_text
+from energygate.serving import times_of
 from energygate.units import format_percent, format_quantity
 
 
@@ -26,6 +27,8 @@ def _lines(run: Run) -> Iterator[Text]:
         yield Text(benchmark.name, style="bold")
         if benchmark.valid:
             yield Text(f"    {', '.join(_figures(benchmark, label=run.label))}")
+        if paces := _paces(benchmark):
+            yield Text(f"    {paces}")
         yield from _net(run, benchmark)
         if benchmark.invalid is not None:
             yield Text(f"    invalid: {benchmark.invalid}", style="bold red")
@@ -35,6 +38,11 @@ def _lines(run: Run) -> Iterator[Text]:
             yield Text(f"    note: {note}", style="dim")
         for reason, count in reasons_by_code(benchmark.trials):
             yield Text(f"    {count} invalid trial{'s' if count > 1 else ''}: {reason}", style="yellow")
+
+
+def _paces(benchmark: Benchmark) -> str:
+    found = {name: Times(head=value) for name, value in times_of(benchmark.valid).items()}
+    return ", ".join(f"{words} {rows.pace(found[name], name)}" for name, words in rows.TIMES.items() if name in found)
 
 
 def _idle(run: Run) -> Iterator[Text]:

@@ -35,6 +35,10 @@ class LiveProgress:
             self._tasks[name] = self._bars.add_task(name, total=wanted, state="")
         self._bars.update(self._tasks[name], completed=done, total=wanted, state=_state(trial))
 
+    def waiting(self, line: str) -> None:
+        """Print it above the bars."""
+        self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
 
 class PlainProgress:
     """A line for each finished benchmark, and for each invalid trial."""
@@ -52,13 +56,20 @@ class PlainProgress:
         """Print what is worth a line of a log."""
         if trial is not None and (trial.invalid or done == wanted):
             line = f"{name}: {done} of {wanted} trials. {_state(trial) if trial.invalid else ''}".rstrip()
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.waiting(line)
+
+    def waiting(self, line: str) -> None:
+        """Print it."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class Silent:
     """Nobody watches."""
 
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
+        """Say nothing."""
+
+    def waiting(self, line: str) -> None:
         """Say nothing."""
 
 

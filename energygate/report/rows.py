@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from energygate.model import GateReport, Label, MeterInfo, Metric, Net, Outcome, Row, count_outcomes
+from energygate.model import GateReport, Label, MeterInfo, Metric, Net, Outcome, Row, Times, count_outcomes
 from energygate.units import MINUS, format_change, format_p, format_quantity, format_uncertainty
 
 SIGNS: Final = {
@@ -26,6 +26,13 @@ _IN_WORDS: Final = {
     Metric.J_PER_TOTAL_TOKEN: "joules per token",
     Metric.ENERGY_J: "joules",
     Metric.DURATION_S: "seconds",
+}
+TIMES: Final = {
+    "ttft_s": "first token after",
+    "request_s": "request",
+    "output_tokens_per_s": "output tokens",
+    "prefill_s": "prefill per request",
+    "decode_s": "decode per request",
 }
 _ABSENT: Final = "\N{EN DASH}"
 DOUBTFUL: Final[dict[Label, str]] = {
@@ -229,6 +236,21 @@ def doubt(label: Label) -> str:
 
 def _counted(meter: MeterInfo) -> str:
     return meter.detail if meter.kind == "estimate" and meter.detail else ", ".join(meter.domains)
+
+
+def times(row: Row) -> str:
+    """How fast a server answered, base and head; empty where there is none. Time, of which no joules are known."""
+    return ", ".join(f"{words} {pace(row.times[name], name)}" for name, words in TIMES.items() if name in row.times)
+
+
+def pace(found: Times, name: str) -> str:
+    """One of these times or rates, of both sides where both are known: `0.412 → 0.430 s`."""
+    if name.endswith("_per_s"):
+        base, head = "" if found.base is None else f"{found.base:.3g}", f"{found.head:.3g}/s"
+    else:
+        base = "" if found.base is None else format_quantity(found.base, "s").partition(" ")[0]
+        head = format_quantity(found.head, "s", like=found.base)
+    return f"{base} \N{RIGHTWARDS ARROW} {head}" if base else head
 
 
 def net(row: Row) -> str:

@@ -71,6 +71,8 @@ def _benchmark(line: Line) -> Iterator[Text]:
         yield Text(f"{_INDENT}{sides}; {rows.evidence(row)}")
     if line.per_token is not None and (sides := rows.sides(line.per_token)):
         yield Text(f"{_INDENT}{sides}  {rows.change_with_interval(line.per_token)}".rstrip())
+    if times := rows.times(row):
+        yield Text(f"{_INDENT}{times}")
     for shown in (row, line.per_token):
         if shown is not None and (net := rows.net(shown)):
             yield Text(f"{_INDENT}{net}")

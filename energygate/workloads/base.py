@@ -28,6 +28,12 @@ class Workload(Protocol):
         Who answers: model, server. Not hashed, because a change may change them.
     repeatable : bool
         Whether one trial may hold several passes, to make it long enough.
+    needs_calibration : bool
+        Whether how many must be found before the warm-up, because one pass may be shorter than a clock can time.
+    least_passes, least_warmups : int
+        How many passes a trial has at least, and how many warm-ups precede the trials.
+    notes : tuple of str
+        What a person should know of how it was measured; complete after the last trial.
     """
 
     @property
@@ -39,6 +45,14 @@ class Workload(Protocol):
     @property
     def repeatable(self) -> bool: ...  # noqa: D102
     @property
+    def needs_calibration(self) -> bool: ...  # noqa: D102
+    @property
+    def least_passes(self) -> int: ...  # noqa: D102
+    @property
+    def least_warmups(self) -> int: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
     def pids(self) -> tuple[int, ...] | None:
         """Processes outside our tree that do the work (a server that was already running); None if nobody named it."""
         ...
@@ -48,15 +62,19 @@ class Workload(Protocol):
         ...
 
     def before(self) -> None:
-        """Get ready for a trial, outside the window."""
+        """Get ready for a trial, outside the window. Raises MeasurementInvalid, WorkloadError."""
         ...
 
     def run(self, passes: int) -> None:
         """Do the work `passes` times; judge nothing."""
         ...
 
+    def warmed_up(self) -> None:
+        """Check what `run` did as a warm-up. Raises WorkloadError if no trial could count."""
+        ...
+
     def after(self) -> WorkDone:
-        """Count and check what `run` did. Raises MeasurementInvalid."""
+        """Count and check what `run` did as a trial. Raises MeasurementInvalid, WorkloadError."""
         ...
 
     def close(self) -> None:

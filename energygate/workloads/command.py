@@ -13,10 +13,12 @@ import msgspec
 
 from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
 from energygate.workloads.base import WorkDone
-from energygate.workloads.counts import Produced, count_work
-from energygate.workloads.process import Output, Process, child_environment, described, log_tail
+from energygate.workloads.counts import Produced, count_work, with_spans
+from energygate.workloads.leftovers import Note
+from energygate.workloads.process import Output, Process, child_environment, described, log_tail, new_mark
+from energygate.workloads.spans.source import SpanSource
 from energygate.workloads.suites import CommandSuite
-from energygate.workloads.text import filled_in, printable
+from energygate.workloads.text import filled_in, for_file_name, printable
 
 _GRACE_S: Final = 5.0
 
@@ -30,6 +32,8 @@ class CommandWorkload:
         The benchmark's.
     folder : Path
         The suite file's, where the program runs.
+    spans : SpanSource or None
+        Counts the tokens, if the suite wants that.
     scratch : Path or None
         Where its own folder is made; None for the system's temporary one.
     left_s : callable or None
@@ -37,6 +41,10 @@ class CommandWorkload:
     """
 
     repeatable = False
+    least_passes = 1
+    least_warmups = 0
+    needs_calibration = False
+    notes: tuple[str, ...] = ()
     pids: tuple[int, ...] = ()
 
     def __init__(
@@ -45,6 +53,7 @@ class CommandWorkload:
         *,
         name: str,
         folder: Path,
+        spans: SpanSource | None = None,
         environ: Mapping[str, str] = os.environ,
         scratch: Path | None = None,
         left_s: Callable[[], float] | None = None,
@@ -53,9 +62,12 @@ class CommandWorkload:
         self._suite = suite
         self._folder = folder
         self._environ = environ
+        self._spans = spans
+        self._models: tuple[str, ...] = ()
         self._parent = scratch
         self._left_s = left_s
         self._scratch: Path | None = None
+        self._mark = new_mark()
         self._trials = 0
         self._process: Process | None = None
         self._status: int | None = None
@@ -65,20 +77,35 @@ class CommandWorkload:
     @property
     def definition(self) -> Mapping[str, object]:
         """The arguments and the rules that count its work."""
-        rules = {name: msgspec.to_builtins(rule) for name, rule in self._suite.work.declared()}
-        return {"v": 1, "kind": "command", "command": list(self._suite.command), "work": rules}
+        work = self._suite.work
+        rules = {name: msgspec.to_builtins(rule) for name, rule in work.declared()}
+        preset = {} if work.preset is None else {"preset": work.preset}
+        spans = {} if self._spans is None else {"tokens": "spans"}
+        return {"v": 1, "kind": "command", "command": list(self._suite.command), "work": rules | preset, **spans}
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """None: the arguments are all that is known of a program."""
-        return {}
+        """The model that answered, where spans name it; else the arguments are all that is known of a program."""
+        return {"model": ", ".join(self._models)} if self._models else {}
 
     def open(self) -> None:
         """Run `setup`, once. Raises WorkloadError."""
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"energygate-{self._suite.name}-", dir=self._parent))
+        prefix = f"energygate-{for_file_name(self._suite.name)}-"
+        try:
+            self._scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._parent))
+            note = Note(self._scratch, name=self._suite.name, mark=self._mark).write()
+        except OSError as error:
+            raise WorkloadError(
+                f"{self._suite.name}: cannot write in {self._parent or tempfile.gettempdir()}: {error.strerror}.",
+                fix="Make room there, or let TMPDIR name a folder that this user may write.",
+            ) from error
+        self._opened.callback(note.remove)
         self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
         self._opened.callback(self._stop)
         self._folder_of_trial.mkdir()
+        if self._spans is not None:
+            self._spans.open()
+            self._opened.callback(self._spans.close)
         if self._suite.setup is not None:
             self._run(self._suite.setup)
             if sentence := self._ended_badly():
@@ -101,14 +128,26 @@ class CommandWorkload:
         """
         if passes != 1:
             raise ValueError(f"a command is not repeatable, so one trial is one run, not {passes}")
+        if self._spans is not None:
+            self._spans.begin()
         self._run(self._suite.command)
+        if self._spans is not None:
+            self._spans.end()
+
+    def warmed_up(self) -> None:
+        """Find nothing wrong: a trial that fails as its warm-up did says why."""
 
     def after(self) -> WorkDone:
         """Count what it did. Raises MeasurementInvalid."""
         if sentence := self._ended_badly():
             raise MeasurementInvalid(InvalidCode.WORK_FAILED, sentence)
         stdout, _, result = self._files
-        return WorkDone(work=count_work(self._suite.work, Produced(stdout=stdout, result=result)))
+        work = count_work(self._suite.work, Produced(stdout=stdout, result=result))
+        if self._spans is None:
+            return WorkDone(work=work)
+        counted = self._spans.count()
+        self._models = counted.models
+        return WorkDone(work=with_spans(work, counted.work), conditions=counted.conditions)
 
     def close(self) -> None:
         """Stop what runs and remove what was written. Safe to call twice."""
@@ -127,6 +166,7 @@ class CommandWorkload:
     def _run(self, command: tuple[str, ...]) -> None:
         stdout, stderr, result = self._files
         values = {"python": sys.executable, "result": str(result)}
+        exporting = {} if self._spans is None else self._spans.environment(self._environ)
         added = {name: filled_in(value, values) for name, value in self._suite.env.items()}
         argv = [filled_in(word, values) for word in command]
         self._status = self._fault = None
@@ -134,8 +174,9 @@ class CommandWorkload:
             self._process = Process.start(
                 argv,
                 cwd=self._folder,
-                env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result)} | added),
+                env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result), **exporting, **added}),
                 output=Output(stdout=stdout, stderr=stderr),
+                mark=self._mark,
             )
         except OSError as error:
             self._fault = f"cannot start {printable(argv[0])}: {error.strerror}"

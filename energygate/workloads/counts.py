@@ -8,14 +8,19 @@ from typing import Any, Final
 
 import msgspec
 
-from energygate.errors import InvalidCode, MeasurementInvalid
+from energygate.errors import work_failed
 from energygate.model import Work
 from energygate.workloads.suites import Extract, WorkRules
 from energygate.workloads.text import printable
-from energygate.workloads.tokens import MAX_COUNT, work_from_usage
+from energygate.workloads.tokens import MAX_COUNT, PARTS, work_from_usage
 
 _NAMES: Final = frozenset(Work.__struct_fields__)
-_PARTS: Final = frozenset({"cached_input_tokens", "reasoning_tokens"})  # the only counts that may be 0
+# As `vllm bench serve` writes them: vllm/benchmarks/serve.py.
+_VLLM_BENCH: Final = {
+    "completed": "requests",
+    "total_input_tokens": "input_tokens",
+    "total_output_tokens": "output_tokens",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +39,65 @@ def count_work(rules: WorkRules, produced: Produced) -> Work:
     MeasurementInvalid
         If a declared count is missing, zero or no whole number, with what was found instead.
     """
-    counts: dict[str, object] = dict(_from_result(produced.result)) if produced.result.exists() else {}
+    if rules.preset is not None:
+        counts = dict(_from_vllm_bench(produced.result))
+    else:
+        counts = dict(_from_result(produced.result)) if produced.result.exists() else {}
     for name, rule in rules.declared():
         if name not in counts:
             counts[name] = _extracted(name, rule, produced.stdout) if isinstance(rule, Extract) else rule
     return Work(**{name: _whole(name, found) for name, found in counts.items()})
 
 
+def with_spans(own: Work, spans: Work) -> Work:
+    """Tokens as spans count them; requests as the work itself counts them, if it does.
+
+    Raises
+    ------
+    MeasurementInvalid
+        If the work counted tokens too: two counts of one thing are one too many.
+    """
+    twice = [name for name in _NAMES if name != "requests" and getattr(own, name) is not None]
+    if twice:
+        raise work_failed(
+            f"{', '.join(sorted(twice))}: counted by the work itself and, as tokens.source says, by spans"
+        )
+    return spans if own.requests is None else msgspec.structs.replace(spans, requests=own.requests)
+
+
 def _from_result(path: Path) -> Mapping[str, object]:
-    if not path.is_file():
-        raise _failed("the path of ENERGYGATE_RESULT is a folder or a device, not a file")
-    try:
-        document = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _failed(f"the file of ENERGYGATE_RESULT cannot be read as JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise _failed("the file of ENERGYGATE_RESULT holds no JSON object")
+    document = _object_in(path, "ENERGYGATE_RESULT")
     if document.keys() <= _NAMES:
         return document
     usage = msgspec.structs.asdict(work_from_usage(document))
     return {name: count for name, count in usage.items() if count is not None}
+
+
+def _from_vllm_bench(path: Path) -> Mapping[str, object]:
+    if not path.exists():
+        raise work_failed(
+            "nothing was written to {result}; give vllm bench serve --save-result --result-filename {result}"
+        )
+    document = _object_in(path, "{result}")
+    lacking = [name for name in (*_VLLM_BENCH, "failed") if name not in document]
+    if lacking:
+        raise work_failed(f"the file of {{result}} has no {', '.join(lacking)}, so it is none of vllm bench serve")
+    failed = document["failed"]
+    if failed != 0 or isinstance(failed, bool):
+        raise work_failed(f"{printable(repr(failed), limit=60)} of vllm bench's requests failed")
+    return {ours: document[theirs] for theirs, ours in _VLLM_BENCH.items()}
+
+
+def _object_in(path: Path, place: str) -> dict[str, object]:
+    if not path.is_file():
+        raise work_failed(f"the path of {place} is a folder or a device, not a file")
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise work_failed(f"the file of {place} cannot be read as JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise work_failed(f"the file of {place} holds no JSON object")
+    return document
 
 
 def _extracted(name: str, rule: Extract, stdout: Path) -> object:
@@ -62,7 +106,7 @@ def _extracted(name: str, rule: Extract, stdout: Path) -> object:
         return _by_path(name, rule.json, text)
     found = list(re.finditer(rule.regex or "", text))
     if not found:
-        raise _failed(f"work.{name}: nothing on stdout matches {rule.regex!r}")
+        raise work_failed(f"work.{name}: nothing on stdout matches {rule.regex!r}")
     digits = found[-1][1]
     return int(digits) if digits and re.fullmatch("[+-]?[0-9]{1,18}", digits) else digits
 
@@ -70,11 +114,11 @@ def _extracted(name: str, rule: Extract, stdout: Path) -> object:
 def _by_path(name: str, path: str, text: str) -> object:
     document = next(_json_objects(text), None)
     if document is None:
-        raise _failed(f"work.{name}: no line of stdout is a JSON object, so it has no {path}")
+        raise work_failed(f"work.{name}: no line of stdout is a JSON object, so it has no {path}")
     found: Any = document
     for step in path.split("."):
         if not isinstance(found, dict) or step not in found:
-            raise _failed(f"work.{name}: the last JSON object on stdout has no {path}")
+            raise work_failed(f"work.{name}: the last JSON object on stdout has no {path}")
         found = found[step]
     return found
 
@@ -90,13 +134,9 @@ def _json_objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _whole(name: str, found: object) -> int:
-    if isinstance(found, bool) or not isinstance(found, int) or found < (0 if name in _PARTS else 1):
+    if isinstance(found, bool) or not isinstance(found, int) or found < (0 if name in PARTS else 1):
         shown = printable(repr(found), limit=60)
-        raise _failed(f"work.{name} is {shown}, not a whole number from {0 if name in _PARTS else 1}")
+        raise work_failed(f"work.{name} is {shown}, not a whole number from {0 if name in PARTS else 1}")
     if found > MAX_COUNT:
-        raise _failed(f"work.{name} is more than 2**53, which nothing can count")
+        raise work_failed(f"work.{name} is more than 2**53, which nothing can count")
     return found
-
-
-def _failed(sentence: str) -> MeasurementInvalid:
-    return MeasurementInvalid(InvalidCode.WORK_FAILED, sentence)

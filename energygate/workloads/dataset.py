@@ -7,16 +7,22 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from energygate.errors import ConfigError
 from energygate.workloads.suites import Message, Prompt, Requests, TextFile
+from energygate.workloads.text import printable
 
 MAX_LINES: Final = 100_000
 MAX_BYTES: Final = 256 * 2**20
 _BOM: Final = b"\xef\xbb\xbf"
+_SHOWN: Final = 100
+_SHAPE: Final = (
+    'A line is {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, with optional id, max_tokens.'
+)
+_CURES: Final = {'"messages" is empty': "Give at least one user message."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +33,25 @@ class Request:
     ----------
     origin : str
         Where it is written (``prompts.jsonl:3``): messages name this instead of the text.
+    messages : tuple of Message
+        The conversation of a chat.
+    prompt : str or None
+        What completions get instead.
     """
 
     origin: str
-    messages: tuple[Message, ...] = field(repr=False)
+    messages: tuple[Message, ...] = field(default=(), repr=False)
+    prompt: str | None = field(default=None, repr=False)
     max_tokens: int
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything in it that must not be shown."""
+        turns = tuple(message.content for message in self.messages)
+        return turns if self.prompt is None else (*turns, self.prompt)
 
-def load_requests(spec: Requests, *, folder: Path) -> tuple[Request, ...]:
+
+def load_requests(spec: Requests, *, folder: Path, api: Literal["chat", "completions"] = "chat") -> tuple[Request, ...]:
     """Read every request of a suite.
 
     Raises
@@ -48,10 +65,8 @@ def load_requests(spec: Requests, *, folder: Path) -> tuple[Request, ...]:
         inline = enumerate(spec.prompts or ())
         prompts = tuple((f"requests.prompts[{n}]", _as_prompt(entry)) for n, entry in inline)
     _refuse_repeated_ids(prompts)
-    return tuple(
-        Request(origin=origin, messages=_messages(prompt), max_tokens=prompt.max_tokens or spec.max_tokens)
-        for origin, prompt in prompts
-    )
+    ask = _chat if api == "chat" else _completion
+    return tuple(ask(origin, prompt, max_tokens=prompt.max_tokens or spec.max_tokens) for origin, prompt in prompts)
 
 
 def load_system(spec: Requests, *, folder: Path) -> str | None:
@@ -79,8 +94,18 @@ def _as_prompt(entry: str | Prompt) -> Prompt:
     return Prompt(prompt=entry) if isinstance(entry, str) else entry
 
 
-def _messages(prompt: Prompt) -> tuple[Message, ...]:
-    return prompt.messages or (Message(role="user", content=prompt.prompt or ""),)
+def _chat(origin: str, prompt: Prompt, *, max_tokens: int) -> Request:
+    messages = prompt.messages or (Message(role="user", content=prompt.prompt or ""),)
+    return Request(origin=origin, messages=messages, max_tokens=max_tokens)
+
+
+def _completion(origin: str, prompt: Prompt, *, max_tokens: int) -> Request:
+    if prompt.prompt is None:
+        raise ConfigError(
+            f'{origin}: "messages" cannot be asked of endpoint.api: completions, which knows prompts alone.',
+            fix='Give {"prompt": "…"}, or set endpoint.api: chat.',
+        )
+    return Request(origin=origin, prompt=prompt.prompt, max_tokens=max_tokens)
 
 
 def _read_lines(path: Path, *, shown: str) -> Iterator[tuple[str, Prompt]]:
@@ -107,25 +132,30 @@ def _read_lines(path: Path, *, shown: str) -> Iterator[tuple[str, Prompt]]:
 
 
 def _decode(decoder: "msgspec.json.Decoder[Prompt]", line: bytes, *, origin: str) -> Prompt:
-    fix = 'A line is {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, with optional id, max_tokens.'
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {error}.", fix=fix) from error
+        what = printable(str(error))
+        raise ConfigError(f"{origin}: {what}.", fix=_cure(what)) from error
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{origin}: not JSON: {error}.", fix=fix) from error
+        raise ConfigError(f"{origin}: not JSON: {error}.", fix=_SHAPE) from error
     except UnicodeDecodeError:
         # Without `from`: the error would carry the line, and with it the prompt, into a traceback.
         raise ConfigError(f"{origin}: not UTF-8.", fix="Save the file as UTF-8.") from None
 
 
+def _cure(what: str) -> str:
+    return next((cure for start, cure in _CURES.items() if what.startswith(start)), _SHAPE)
+
+
 def _refuse_repeated_ids(prompts: tuple[tuple[str, Prompt], ...]) -> None:
-    first: dict[str, str] = {}
+    first: dict[str | int, str] = {}
     for origin, prompt in prompts:
         if prompt.id is None:
             continue
         if prompt.id in first:
+            shown = printable(repr(prompt.id), limit=_SHOWN)
             raise ConfigError(
-                f"{origin}: id {prompt.id!r} stands at {first[prompt.id]} already.", fix="Give each request its own id."
+                f"{origin}: id {shown} stands at {first[prompt.id]} already.", fix="Give each request its own id."
             )
         first[prompt.id] = origin

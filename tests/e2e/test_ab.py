@@ -78,7 +78,11 @@ def test_each_side_runs_its_own_code_once_before_and_once_in_each_block(bench):
     assert sides == ["base", "head", *drawn]
     assert {(Path(each["cwd"]).name, each["code"]) for each in seen} == {("base", 1), ("head", 3)}
     told = seen[0]["told"]
-    assert {name: told[name] for name in told if name not in {"ENERGYGATE_SAVE", "ENERGYGATE_ASSIGNMENT"}} == {
+    assert {
+        name: told[name]
+        for name in told
+        if name not in {"ENERGYGATE_SAVE", "ENERGYGATE_ASSIGNMENT", "ENERGYGATE_PROCESS"}
+    } == {
         "ENERGYGATE_METERS": "replay:windows.jsonl",
         "ENERGYGATE_MODE": "measure",
         "ENERGYGATE_SYSFS": "/sys",

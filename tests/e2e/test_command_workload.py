@@ -1,9 +1,12 @@
 """The command workload with real processes."""
 
+import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import msgspec
@@ -13,6 +16,7 @@ import yaml
 from energygate.errors import MeasurementInvalid, WorkloadError
 from energygate.model import Work
 from energygate.workloads.build import workload
+from energygate.workloads.leftovers import stop_leftovers
 from energygate.workloads.suites import SuiteFile
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "command" / "compress.energy.yml"
@@ -65,6 +69,46 @@ def test_counts_come_from_output_constants_and_the_result_file_and_nothing_stays
     load.close()
     load.close()
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_the_next_start_after_a_killed_energygate_ends_its_command_and_removes_what_that_wrote(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    daemon = "import os, time; os.fork() and os._exit(0); os.setsid(); print('an answer', flush=True); time.sleep(100)"
+    script = textwrap.dedent(
+        f"""
+        import pathlib, sys
+        from energygate.workloads.command import CommandWorkload
+        from energygate.workloads.suites import CommandSuite
+        suite = CommandSuite(name="bench", command=("{{python}}", "-c", {daemon!r}))
+        load = CommandWorkload(suite, name="a::bench", folder=pathlib.Path())
+        load.open()
+        load.before()
+        load.run(1)
+        print(flush=True)
+        sys.stdin.read()
+        """
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
+    ) as run:
+        assert run.stdout.readline() == b"\n"
+        assert stop_leftovers() == ()
+        run.kill()
+    (said,) = stop_leftovers()
+    assert re.fullmatch(r"bench: stopped what a killed energygate had left running: \d+ \(python\S*\)\.", said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_output_is_named(make, tmp_path, monkeypatch):
+    load = make("")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    assert str(failed.value) == (
+        f"bench: cannot write in {tmp_path}/nowhere: No such file or directory. "
+        "Make room there, or let TMPDIR name a folder that this user may write."
+    )
 
 
 def test_a_result_of_the_trial_before_is_never_counted_again(make, tmp_path):
@@ -157,3 +201,50 @@ def test_a_command_is_not_repeated_inside_one_trial(make):
     load.open()
     with pytest.raises(ValueError, match=r"^a command is not repeatable, so one trial is one run, not 2$"):
         load.run(2)
+
+
+VLLM_BENCH = {"completed": 4, "failed": 0, "total_input_tokens": 136, "total_output_tokens": 60, "duration": 1.5}
+
+
+def bench(make, written):
+    """A program that writes this to the path it is given as vllm bench serve is."""
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
+    command = ["{python}", "-c", code, "{result}", json.dumps(written)]
+    load = make("", command=command, work={"preset": "vllm-bench"})
+    load.open()
+    return load
+
+
+def test_the_file_of_vllm_bench_counts_its_requests_and_tokens(make):
+    load = bench(make, VLLM_BENCH)
+    assert trial(load).work == Work(requests=4, input_tokens=136, output_tokens=60)
+    assert load.definition["work"] == {"preset": "vllm-bench"}
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (VLLM_BENCH | {"failed": 1}, "1 of vllm bench's requests failed"),
+        (VLLM_BENCH | {"failed": False}, "False of vllm bench's requests failed"),
+        (
+            {"completed": 4, "failed": 0, "total_input_tokens": 9},
+            "the file of {result} has no total_output_tokens, so it is none of vllm bench serve",
+        ),
+        (VLLM_BENCH | {"total_output_tokens": 0}, "work.output_tokens is 0, not a whole number from 1"),
+        ([], "the file of {result} holds no JSON object"),
+    ],
+)
+def test_another_file_in_its_place_is_refused_with_what_is_wrong(make, written, sentence):
+    with pytest.raises(MeasurementInvalid) as invalid:
+        trial(bench(make, written))
+    assert str(invalid.value) == f"work_failed: {sentence}"
+
+
+def test_a_benchmark_that_writes_no_file_is_told_how(make):
+    load = make("", work={"preset": "vllm-bench"})
+    load.open()
+    with pytest.raises(MeasurementInvalid) as invalid:
+        trial(load)
+    assert str(invalid.value) == (
+        "work_failed: nothing was written to {result}; give vllm bench serve --save-result --result-filename {result}"
+    )

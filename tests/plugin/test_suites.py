@@ -45,6 +45,40 @@ def test_a_suite_is_chosen_by_its_node_id_and_gated_by_its_limits(project):
     assert project.verdict(result) == "energy: FAILED, 1 of 1 benchmark over limit"
 
 
+MATRIX = """\
+version: 1
+suites:
+  - name: hello
+    kind: command
+    env: {MODEL: none}
+    matrix:
+      command: [['{python}', -c, ''], ['{python}', -c, 'pass']]
+      env.MODEL: [org/a, b.c]
+"""
+HELLO = "chat.energy.yml::hello"
+
+
+def test_each_combination_of_a_matrix_is_a_test_with_its_own_node_id_and_labels(project):
+    project.write("chat.energy.yml", MATRIX)
+    names = [f"{HELLO}[command=#{n},MODEL=#{m}]" for n in (0, 1) for m in (0, 1)]
+    project.session_of(*names)
+    result, work = measured(project, "chat.energy.yml", "--energy-trials=1")
+    result.assert_outcomes(passed=4)
+    assert list(work) == names
+    labels = [each["labels"] for each in project.json("run.json")["benchmarks"]]
+    assert labels[1] == {"command": "#0", "MODEL": "#1"}
+    for chosen, wanted in ((names[2], [names[2]]), (HELLO, names)):
+        assert list(measured(project, chosen, "--energy-trials=1")[1]) == wanted
+
+
+def test_a_limit_for_one_combination_holds_for_it_alone(project):
+    project.write("chat.energy.yml", MATRIX)
+    project.write("energygate.yml", 'version: 1\nlimits: {"*::hello[command=#1,MODEL=*]": {energy_j: 40}}\n')
+    project.session_of(*(f"{HELLO}[command=#{n},MODEL=#{m}]" for n in (0, 1) for m in (0, 1)))
+    result = project.energy("chat.energy.yml", "--energy-trials=5")
+    assert project.verdict(result).startswith("energy: FAILED, 2 of 4 benchmarks over limit")
+
+
 def test_suites_that_stand_in_the_configuration_are_collected_once(project):
     project.write("chat.energy.yml", SUITE)
     project.write(
@@ -116,3 +150,37 @@ def test_a_dataset_that_is_not_there_fails_the_test_in_one_sentence(project):
     assert "Traceback" not in result.stdout.str()
     assert any("absent.jsonl" in line for line in result.outlines)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_python_function_is_called_in_this_process_and_counted_by_what_it_returns(project):
+    project.write("speed/answers.py", "def every(n):\n    return {'requests': n, 'output_tokens': 7 * n}\n")
+    suite = "{name: answers, kind: python, callable: 'answers:every', args: {n: 3}}"
+    project.write("speed/own.energy.yml", f"version: 1\nsuites:\n  - {suite}\n")
+    project.session_of("speed/own.energy.yml::answers")
+    result, work = measured(project, "speed", "--energy-trials=2")
+    result.assert_outcomes(passed=1)
+    assert work == {"speed/own.energy.yml::answers": [{"requests": 3, "output_tokens": 21}] * 2}
+
+
+def test_a_python_function_that_is_not_there_fails_its_test_with_one_sentence(project):
+    project.write("speed/answers.py", "")
+    suite = "{name: answers, kind: python, callable: 'answers:every'}"
+    project.write("speed/own.energy.yml", f"version: 1\nsuites:\n  - {suite}\n")
+    project.session_of("speed/own.energy.yml::answers")
+    result = project.energy("speed", "--energy-trials=2")
+    result.assert_outcomes(failed=1)
+    assert "answers: answers has no every. Correct callable." in result.outlines
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_suite_whose_answers_will_vary_in_length_is_told_before_it_is_measured(project):
+    project.write(
+        "chat.energy.yml",
+        "version: 1\nsuites:\n  - {name: a, kind: inference, endpoint: {url: 'http://127.0.0.1:9/v1', model: m},\n"
+        "     requests: {prompts: [Name three fruits.], max_tokens: 4, temperature: 0.7}}\n",
+    )
+    told = (
+        "energy: a: requests.temperature is 0.7, so answer lengths will vary from trial to trial. "
+        "Set it to 0, or fixed_output to true."
+    )
+    assert told in project.energy("chat.energy.yml").errlines

@@ -136,12 +136,12 @@ suites:
         ),
         (
             "suites:\n  - {name: a, kind: command, command: [x], trails: {count: 3}}",
-            (":3: suites[0].trails: unknown key. Allowed here: kind, name, command, setup, env, timeout, work, trials, "
-            "limits."),
+            (":3: suites[0].trails: unknown key. Allowed here: kind, name, command, setup, env, timeout, work, tokens, "
+            "trials, limits, matrix."),
         ),
         (
             "suites:\n  - {name: a, kind: comand, command: [x]}",
-            ":3: suites[0].kind: Invalid value 'comand'. Allowed here: inference, command.",
+            ":3: suites[0].kind: Invalid value 'comand'. Allowed here: inference, command, python.",
         ),
         ("trials:\n  count: many", ":3: trials.count: Expected `int | null`, got `str`."),
         ("trials: {count: 0}", ":2: trials.count: Expected `int` >= 1."),
@@ -328,6 +328,28 @@ def test_a_pattern_that_fits_no_benchmark_is_told(load):
         "overrides: 'A.py::*' fits no benchmark of this run, so it decides nothing",
     ]
     assert load("").unused_patterns([]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("a.energy.yml::chat[concurrency=8]", True),
+        ("*::chat[concurrency=8]", True),
+        ("a.energy.yml::chat[concurrency=*]", True),
+        ("a.energy.yml::chat[*]", True),
+        ("*::chat*", True),
+        ("*::cha[st]*", True),
+        ("*::chat[concurrency=1]", False),
+        ("*::chat", False),
+        ("*::cha[!t]*", False),
+    ],
+)
+def test_a_bracket_in_a_pattern_is_one_of_the_name_or_a_set(load, pattern, fits):
+    settings = load(f'limits: {{"{pattern}": {{energy_j: 1}}}}\noverrides: {{"{pattern}": {{trials: 3}}}}\n')
+    name = "a.energy.yml::chat[concurrency=8]"
+    assert (settings.rules_for(name).limits == {Metric.ENERGY_J: 1.0}) is fits
+    assert (settings.trials_for(name, TrialOverrides()).count == 3) is fits
+    assert (settings.unused_patterns([name]) == []) is fits
 
 
 def test_the_configuration_is_looked_for_upwards_and_within_the_repository(tmp_path):

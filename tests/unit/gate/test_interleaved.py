@@ -166,6 +166,40 @@ def test_work_that_grew_opens_the_reason_and_the_requests_decide():
     assert decides.reason.startswith("work changed: \N{MINUS SIGN}16.7 % output tokens per request; ")
 
 
+def answering(energies_j, *, finish=None, text="a", **counts):
+    told = {"inference": {"finish": finish or {"stop": 5}, "work_digest": "w", "output_digest": text}}
+    return side(energies_j, conditions=told, requests=5, input_tokens=500, output_tokens=320, **counts)
+
+
+def test_a_longer_output_is_a_regression_however_cheap_a_token_got():
+    base = side([10.0, 10.1, 9.9, 10.0, 10.1, 9.9, 10.0, 10.1], requests=5, output_tokens=100)
+    head = side([12.0, 12.2, 11.9, 12.1, 12.0, 11.8, 12.1, 12.0], requests=5, output_tokens=140)
+    decides, beside = decided([base], [head])
+    assert (decides.outcome, beside.outcome) == (Outcome.REGRESSED, Outcome.REGRESSED)
+    assert beside.ratio < 0.9
+    assert decides.reason.startswith("work changed: +40.0 % output tokens per request; J/request +20")
+
+
+def test_a_lost_prefix_cache_is_named_in_the_reason():
+    base = answering([3.40, 3.42, 3.38, 3.41, 3.39, 3.43, 3.40, 3.41], cached_input_tokens=450)
+    head = answering([5.20, 5.25, 5.18, 5.22, 5.19, 5.24, 5.21, 5.20], cached_input_tokens=0)
+    decides, _ = decided([base], [head])
+    assert decides.outcome is Outcome.REGRESSED
+    assert decides.reason.endswith(
+        "Changed besides: input tokens from the prefix cache per request: 90 \N{RIGHTWARDS ARROW} 0."
+    )
+
+
+def test_what_changed_in_answers_that_cost_the_same_is_a_note():
+    energies_j = [3.40, 3.42, 3.38, 3.41, 3.39, 3.43, 3.40, 3.41]
+    decides, _ = decided([answering(energies_j)], [answering(energies_j[::-1], finish={"length": 5}, text="b")])
+    assert decides.outcome is Outcome.PASS
+    assert decides.notes == (
+        "answers ended by: stop 100 % \N{RIGHTWARDS ARROW} length 100 %",
+        "the answers' texts differ, at equal token counts",
+    )
+
+
 def test_a_limit_is_judged_on_the_heads_trials():
     policy = Policy(rules={NAME: Rules(limits={Metric.ENERGY_J: 80.0})})
     rows = decided([side(BASE_J)], [side(HEAD_J)], policy=policy)

@@ -179,3 +179,49 @@ def test_an_interrupt_leaves_every_block_that_was_complete():
         blocks.run({"one": account}, measure)
     assert len(account.trials(Side.BASE)) == len(account.trials(Side.HEAD)) == 2
     assert account.sentence == "2 blocks measured; stopped before it was decided"
+
+
+def answering(outputs, *, least=6):
+    """Give the account of blocks whose heads have answers of these lengths; those of the base are all equal."""
+    account = Account(name="one", confirm=Confirm(min_blocks=least, max_blocks=12), max_invalid=0.2)
+    asked = {"inference": {"equal_work": {"output_tolerance": 0.02, "prefix_cache": "any"}}}
+    for block, output in enumerate(outputs, 1):
+        base, head = (a_trial(output_tokens=n, block=block, conditions=asked) for n in (100, output))
+        account.add(base, head, lambda pairs: len(pairs) >= least)
+        if account.stopped:
+            break
+    return account
+
+
+def test_a_block_whose_trial_did_other_work_than_its_side_is_void_and_repeated():
+    account = answering([90, 100, 100, 100, 100, 100, 100])
+    assert account.sentence.startswith("6 blocks measured, 1 more void (head: work_differs: 90 output tokens, 100 in ")
+    assert [trial.invalid for trial in account.trials(Side.BASE)] == [None] * 7
+    first, *others = (trial.invalid for trial in account.trials(Side.HEAD))
+    assert first.startswith("work_differs: 90 output tokens, 100 in the median trial: ")
+    assert others == [None] * 6
+
+
+def test_sides_may_do_other_work_than_each_other():
+    assert answering([150] * 6).void == 0
+
+
+def test_a_side_whose_answers_never_agree_is_to_blame():
+    account = answering([100, 130] * 5)
+    assert account.stopped is Stop.INVALID
+    assert account.invalid(Side.BASE) is None
+    assert account.invalid(Side.HEAD).startswith("6 of 6 blocks are void. work_differs: 100 output tokens, 115 in ")
+
+
+def test_trials_that_were_measured_before_an_end_came_are_judged_too():
+    account = answering([90, 100, 100], least=10)
+    assert [trial.invalid is None for trial in account.trials(Side.HEAD)] == [False, True, True]
+
+
+def test_the_side_with_the_commonest_fault_is_to_blame_however_its_sentences_differ():
+    account = Account(name="one", confirm=SIX_TO_TWELVE, max_invalid=0.2)
+    faults = [("read_error: once.", None), (None, "work_failed: request 1."), (None, "work_failed: request 2.")]
+    for base, head in faults:
+        account.add(a_trial(invalid=base), a_trial(invalid=head), lambda pairs: False)
+    assert account.invalid(Side.HEAD) == "3 of 3 blocks are void. work_failed: request 1."
+    assert account.invalid(Side.BASE) is None

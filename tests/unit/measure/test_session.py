@@ -26,6 +26,7 @@ from energygate.model import Location, MeterInfo, Source, Work
 from energygate.workloads.base import WorkDone
 
 SETTINGS = TrialSettings(count=3, warmup=1)
+ASKED = {"output_tolerance": 0.02, "prefix_cache": "any"}
 NAME = "a.energy.yml::one"
 
 
@@ -80,7 +81,8 @@ def test_only_the_work_itself_lies_inside_the_window(session, clock, meter):
     workload = ScriptedWorkload(clock, steps={"before": lambda: clock.work(100.0), "after": lambda: clock.work(100.0)})
     benchmark = session.measure(workload, SETTINGS)
     assert [trial.duration_s for trial in benchmark.trials] == [1.0, 1.0, 1.0]
-    assert workload.events == ["open", *["before", "run", "after"] * 4, "close"]
+    one = ["before", "run", "after"]
+    assert workload.events == ["open", "before", "run", "warmed_up", *one * 3, "close"]
 
 
 def test_processes_that_work_for_the_workload_are_told_to_the_meter(session, clock, meter):
@@ -93,6 +95,33 @@ def test_a_repeatable_workload_is_repeated_until_a_trial_is_long_enough(session,
         ScriptedWorkload(clock, repeatable=True), TrialSettings(count=1, warmup=1, min_time_s=3.0)
     )
     assert [(trial.iterations, trial.invalid) for trial in benchmark.trials] == [(4, None)]
+
+
+def short(clock, **steps):
+    return ScriptedWorkload(clock, repeatable=True, needs_calibration=True, pass_s=2**-9, steps=steps)
+
+
+def test_a_workload_of_milliseconds_is_calibrated_before_its_first_window(session, clock, meter):
+    benchmark = session.measure(short(clock), TrialSettings(count=2, warmup=0, min_time_s=1.0))
+    assert [(trial.iterations, trial.invalid) for trial in benchmark.trials] == [(666, None)] * 2
+    assert len(meter.windows) == 2
+
+
+def test_a_workload_whose_repetitions_are_given_runs_once_before_its_first_window(clock, meter):
+    session = a_session(clock, meter)
+    session.iterations = {NAME: 1500}
+    workload = short(clock)
+    benchmark = session.measure(workload, TrialSettings(count=2, warmup=0, min_time_s=1.0))
+    assert [trial.iterations for trial in benchmark.trials] == [1500] * 2
+    assert workload.events == ["open", *["before", "run", "after"] * 3, "close"]
+
+
+@pytest.mark.parametrize("step", ["run", "after"])
+@pytest.mark.parametrize("sentence", ["it raised KeyError", "it raised KeyError."])
+def test_work_that_fails_while_it_is_calibrated_is_not_measured(session, clock, meter, step, sentence):
+    fault = MeasurementInvalid(InvalidCode.WORK_FAILED, sentence)
+    benchmark = session.measure(short(clock, **{step: raising(fault)}), TrialSettings(count=2, warmup=0))
+    assert (benchmark.invalid, benchmark.trials, meter.windows) == ("a.energy.yml::one: it raised KeyError.", (), [])
 
 
 def test_a_workload_that_is_not_repeatable_is_too_short_instead(session, clock):
@@ -256,3 +285,69 @@ def test_trials_that_found_a_gpu_much_hotter_than_the_others_are_noted(clock):
     assert session.measure(ScriptedWorkload(clock), SETTINGS).notes == (
         "gpu-0: 1 of 3 trials ran 10 \N{DEGREE SIGN}C or more from the usual 60 \N{DEGREE SIGN}C.",
     )
+
+
+def test_a_server_that_stays_busy_before_a_trial_costs_that_trial(session, clock, meter):
+    faults = iter([None, None, MeasurementInvalid(InvalidCode.FOREIGN_REQUESTS, "still busy.")])
+
+    def before():
+        if error := next(faults, None):
+            raise error
+
+    workload = ScriptedWorkload(clock, steps={"before": before})
+    benchmark = session.measure(workload, TrialSettings(count=2, warmup=1, max_invalid=0.5))
+    assert [trial.invalid for trial in benchmark.trials] == [None, "foreign_requests: still busy.", None]
+    assert len(meter.windows) == 3  # none was opened for it
+    first, busy, last = (trial.started_s for trial in benchmark.trials)
+    assert first < busy <= last
+
+
+@pytest.mark.parametrize("step", ["before", "warmed_up"])
+def test_a_warm_up_that_fails_ends_the_benchmark_before_its_first_trial(session, clock, step):
+    error = {
+        "before": MeasurementInvalid(InvalidCode.FOREIGN_REQUESTS, "still busy?"),
+        "warmed_up": WorkloadError("a.energy.yml::one: still busy?"),
+    }[step]
+    benchmark = session.measure(ScriptedWorkload(clock, steps={step: raising(error)}), SETTINGS)
+    assert (benchmark.invalid, benchmark.trials) == ("a.energy.yml::one: still busy?", ())
+
+
+def test_a_workload_that_gives_up_after_a_trial_has_no_valid_one_of_it(session, clock):
+    error = WorkloadError("The server died again.")
+    benchmark = session.measure(ScriptedWorkload(clock, steps={"after": raising(error)}), SETTINGS)
+    assert benchmark.invalid == "The server died again."
+    assert [trial.invalid for trial in benchmark.trials] == ["work_failed: The server died again."]
+
+
+def test_a_trial_has_at_least_as_many_passes_as_the_workload_needs(session, clock):
+    workload = ScriptedWorkload(clock, repeatable=True, least_passes=4)
+    benchmark = session.measure(workload, TrialSettings(count=1, warmup=1, min_time_s=3.0))
+    assert [trial.iterations for trial in benchmark.trials] == [4]
+
+
+@pytest.mark.parametrize(("warmup", "wanted"), [(0, 2), (1, 2), (3, 3)])
+def test_a_workload_is_warmed_up_at_least_as_often_as_it_needs(session, clock, warmup, wanted):
+    workload = ScriptedWorkload(clock, least_warmups=2)
+    session.measure(workload, TrialSettings(count=1, warmup=warmup))
+    assert workload.events.count("warmed_up") == wanted
+
+
+def test_trials_that_an_interrupt_leaves_must_have_done_equal_work_too(session, clock):
+    counts = iter([300, 300, 310])
+
+    def before():
+        if (count := next(counts, None)) is None:
+            raise KeyboardInterrupt
+        workload.done = WorkDone(work=Work(input_tokens=count), conditions={"inference": {"equal_work": ASKED}})
+
+    workload = ScriptedWorkload(clock, steps={"before": before})
+    with pytest.raises(KeyboardInterrupt):
+        session.measure(workload, TrialSettings(count=5, warmup=0))
+    (benchmark,) = session.run().benchmarks
+    assert [trial.invalid is None for trial in benchmark.trials] == [True, True, False]
+
+
+def test_what_a_workload_says_of_itself_is_noted(session, clock):
+    workload = ScriptedWorkload(clock)
+    workload.notes = ("requests are sent unstreamed",)
+    assert session.measure(workload, SETTINGS).notes[0] == "requests are sent unstreamed"

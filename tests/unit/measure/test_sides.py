@@ -131,6 +131,10 @@ def test_what_was_meant_for_this_process_alone_and_secrets_are_not_passed_on(pla
     assert place.environment(environ, {}).keys() == {"PATH", "PWD", "PYTHONPATH"}
 
 
+def test_the_mark_of_an_energygate_that_measures_this_one_is_passed_on(place):
+    assert place.environment({"ENERGYGATE_PROCESS": "outer", "PATH": "/bin"}, {})["ENERGYGATE_PROCESS"] == "outer"
+
+
 def test_an_environment_of_its_own_comes_first(place, tmp_path):
     own = Place(side=place.side, tree=place.tree, root=place.root, here=place.here, venv=tmp_path / "base-env")
     found = own.environment({"PATH": "/bin"}, {})

@@ -629,3 +629,31 @@ def test_progress_hears_of_a_noisy_trial_while_it_is_replaced_and_not_once_it_co
         ("bench", 2, 3, None),
         ("bench", 3, 3, None),
     ]
+
+
+def answered(series, clock, outputs):
+    """Measure trials whose answers have these lengths."""
+    remaining = iter(outputs)
+    for trial in series:
+        with trial:
+            clock.work(2.0)
+        trial.conditions["inference"] = {"equal_work": {"output_tolerance": 0.02, "prefix_cache": "any"}}
+        trial.add(output_tokens=next(remaining))
+    return [trial.invalid is None for trial in series.trials]
+
+
+def test_the_first_trial_is_replaced_if_it_is_the_one_that_did_other_work(make, clock):
+    series, _ = make(count=5, warmup=0, max_invalid=0.2)
+    assert answered(series, clock, [100, 130, 130, 130, 130, 130]) == [False, True, True, True, True, True]
+    assert series.trials[0].invalid.startswith("work_differs: 100 output tokens, 130 in the median trial: ")
+
+
+def test_trials_that_never_agree_end_the_series(make, clock):
+    series, _ = make(count=4, warmup=0, max_invalid=0.2)
+    assert answered(series, clock, [100, 130] * 10) == [False] * 4
+
+
+def test_other_work_spends_what_noise_may_not(make, clock):
+    series, _ = make(count=5, warmup=0, watch=ScriptedWatch(LOUD, *[QUIET] * 20))
+    assert answered(series, clock, [130, 100, 130, 130, 130, 130]) == [True, False, True, True, True, True]
+    assert series.noisy is not None

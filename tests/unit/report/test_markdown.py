@@ -8,7 +8,7 @@ from cmarkgfm.cmark import Options
 from fakes import a_machine, a_meter, a_report, a_row
 from msgspec.structs import replace
 
-from energygate.model import BaselineRuns, Head, Metric, Net, Outcome, TrialCounts
+from energygate.model import BaselineRuns, Head, Metric, Net, Outcome, Times, TrialCounts
 from energygate.report.markdown import MARKER, code, render_markdown, span
 
 GOLDEN = Path(__file__).parent / "golden" / "comment.md"
@@ -343,6 +343,18 @@ def test_a_meter_whose_readings_are_exact_is_shown_without_interval_and_steps():
 def test_counts_that_do_not_agree_with_the_rows_are_not_believed():
     report = replace(a_report(a_row(outcome=Outcome.REGRESSED)), counts={"pass": 12, "made up": 1})
     assert "\n1 regressed. Budget" in render_markdown(report)
+
+
+def test_how_fast_a_server_answered_is_a_folded_table_without_joules():
+    chat = a_row(benchmark="chat|x", times={"ttft_s": Times(base=0.4, head=0.5), "decode_s": Times(head=1.2)})
+    text = render_markdown(a_report(chat, a_row(benchmark="fast", times={"ttft_s": Times(head=0.1)}), a_row()))
+    title = "<summary>How fast the server answered (time, not energy)</summary>"
+    (part,) = (part for part in text.split("<details>") if part.startswith(title))
+    assert not NUMBER.search(part)
+    assert cells_of(part.partition("</summary>")[2]) == [
+        ["chat|x", "0.400 \N{RIGHTWARDS ARROW} 0.500 s", "1.20 s"],
+        ["fast", "0.100 s", "\N{EN DASH}"],
+    ]
 
 
 def test_where_blocks_decided_their_base_is_named_and_stored_runs_only_screened():

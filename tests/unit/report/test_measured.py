@@ -102,3 +102,11 @@ def test_every_joule_of_an_estimate_says_so_and_seconds_do_not():
     _, label, _, figures = text.splitlines()
     assert label == "THESE FIGURES ARE ESTIMATES BY MODEL, NOT MEASUREMENTS."
     assert figures == ("    10.0 J/request (estimate), 0.500 J/token (estimate), 2 trials of 3.20 s, cv 0 %")
+
+
+def test_how_fast_a_server_answered_is_told_as_time():
+    told = {"inference": {"request_s": {"p50": 0.5, "p95": 0.9}, "phases": {"prefill_s": 2.0, "decode_s": 6.0}}}
+    trials = some_trials((90.0, 100.0, 110.0), requests=10, output_tokens=200, conditions=told)
+    assert render_measured(a_run(a_benchmark(name="chat", trials=trials)), color=False).endswith(
+        "    request 0.500 s, prefill per request 0.200 s, decode per request 0.600 s\n"
+    )

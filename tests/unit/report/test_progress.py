@@ -44,4 +44,14 @@ def test_names_with_markup_are_shown_as_they_are_on_a_terminal():
 
 def test_where_nobody_watches_nothing_is_said(capsys):
     Silent().trial_done("bench", done=1, wanted=1, trial=a_trial())
+    Silent().waiting("chat: waiting for the server, 30 s of 120 s")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_long_wait_is_told_in_a_log_and_on_a_terminal():
+    line = "chat: waiting for the server, 30 s of 120 s (503 [Loading] model)"
+    for progress_of, terminal in ((PlainProgress, False), (LiveProgress, True)):
+        out = StringIO()
+        with progress_of(Console(file=out, force_terminal=terminal, width=200)) as progress:
+            progress.waiting(line)
+        assert line in out.getvalue()

@@ -3,7 +3,7 @@ import re
 from fakes import a_machine, a_meter, a_report, a_row
 from msgspec.structs import replace
 
-from energygate.model import Metric, Net, Outcome, TrialCounts
+from energygate.model import Metric, Net, Outcome, Times, TrialCounts
 from energygate.report.terminal import render_terminal
 
 REPORT = a_report(
@@ -136,3 +136,16 @@ def test_a_name_from_a_file_cannot_steer_the_terminal():
 
 def test_markup_of_the_terminal_library_in_a_name_is_text():
     assert "[bold red]x[/]" in render_terminal(a_report(a_row(benchmark="[bold red]x[/]")), color=False)
+
+
+def test_how_fast_a_server_answered_stands_below_its_joules_as_time():
+    times = {
+        "prefill_s": Times(base=0.31, head=0.30),
+        "ttft_s": Times(head=0.412),
+        "output_tokens_per_s": Times(head=96),
+    }
+    text = render_terminal(a_report(a_row(times=times)), color=False)
+    assert (
+        "  first token after 0.412 s, output tokens 96/s, prefill per request 0.310 \N{RIGHTWARDS ARROW} 0.300 s\n"
+        in text
+    )

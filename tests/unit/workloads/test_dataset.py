@@ -1,4 +1,8 @@
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from energygate.errors import ConfigError
 from energygate.workloads.dataset import MAX_BYTES, Request, load_requests, load_system, system_digest
@@ -49,7 +53,10 @@ def test_order_byte_order_mark_blank_lines_and_crlf_are_kept_or_skipped(tmp_path
         ),
         (
             b'{"messages": []}',
-            f'p.jsonl:2: "messages" is empty. A server answers it, with nothing to measure. {SHAPE}',
+            (
+                'p.jsonl:2: "messages" is empty. A server answers it, with nothing to measure. '
+                "Give at least one user message."
+            ),
         ),
         (b'{"prompt": ""}', f'p.jsonl:2: "prompt" is empty. {SHAPE}'),
         (
@@ -60,6 +67,12 @@ def test_order_byte_order_mark_blank_lines_and_crlf_are_kept_or_skipped(tmp_path
             b'{"messages": [{"role": "robot", "content": "a"}]}',
             f"p.jsonl:2: Invalid enum value 'robot' - at `$.messages[0].role`. {SHAPE}",
         ),
+        (
+            b'{"' + b"x" * 400 + b'": 1}',
+            f"p.jsonl:2: Object contains unknown field `{'x' * 268}…. {SHAPE}",
+        ),
+        (b'{"prompt": 5}', f"p.jsonl:2: Expected `str | null`, got `int` - at `$.prompt`. {SHAPE}"),
+        (b'{"prompt": "a", "id": 1.5}', f"p.jsonl:2: Expected `int | str | null`, got `float` - at `$.id`. {SHAPE}"),
         (b'{"prompt": "a", "max_tokens": 0}', f"p.jsonl:2: Expected `int` >= 1 - at `$.max_tokens`. {SHAPE}"),
         (b'{"prompt": "\xff"}', "p.jsonl:2: not UTF-8. Save the file as UTF-8."),
     ],
@@ -74,6 +87,72 @@ def test_a_repeated_id_names_both_lines(tmp_path):
     with pytest.raises(ConfigError) as fault:
         load(tmp_path, b'{"prompt": "a", "id": "x"}\n\n{"prompt": "b", "id": "x"}')
     assert str(fault.value) == "p.jsonl:3: id 'x' stands at p.jsonl:1 already. Give each request its own id."
+
+
+def test_an_id_may_be_a_number_and_a_long_one_is_shown_in_part(tmp_path):
+    with pytest.raises(ConfigError) as fault:
+        load(tmp_path, b'{"prompt": "a", "id": 17}\n{"prompt": "b", "id": 17}')
+    assert str(fault.value) == "p.jsonl:2: id 17 stands at p.jsonl:1 already. Give each request its own id."
+    line = b'{"prompt": "a", "id": "' + b"x" * 400 + b'"}\n'
+    with pytest.raises(ConfigError) as fault:
+        load(tmp_path, line + line)
+    assert str(fault.value) == (
+        f"p.jsonl:2: id '{'x' * 98}… stands at p.jsonl:1 already. Give each request its own id."
+    )
+
+
+def test_completions_get_prompts_as_they_are(tmp_path):
+    spec = Requests(prompts=("a", Prompt(prompt="b", max_tokens=3)), max_tokens=48)
+    assert load_requests(spec, folder=tmp_path, api="completions") == (
+        Request(origin="requests.prompts[0]", prompt="a", max_tokens=48),
+        Request(origin="requests.prompts[1]", prompt="b", max_tokens=3),
+    )
+
+
+def test_completions_cannot_be_asked_a_conversation(tmp_path):
+    (tmp_path / "p.jsonl").write_bytes(GOOD + b'\n{"messages": [{"role": "user", "content": "a"}]}')
+    cure = 'which knows prompts alone. Give {"prompt": "…"}, or set endpoint.api: chat.'
+    for spec, origin in (
+        (Requests(dataset="p.jsonl", max_tokens=1), "p.jsonl:2"),
+        (Requests(prompts=(Prompt(messages=user("b")),), max_tokens=1), "requests.prompts[0]"),
+    ):
+        with pytest.raises(ConfigError) as fault:
+            load_requests(spec, folder=tmp_path, api="completions")
+        assert str(fault.value) == f'{origin}: "messages" cannot be asked of endpoint.api: completions, {cure}'
+
+
+def test_every_text_of_a_request_is_known_so_that_it_can_be_hidden():
+    turns = (Message(role="system", content="s"), Message(role="user", content="a"))
+    assert Request(origin="p.jsonl:1", messages=turns, max_tokens=3).texts == ("s", "a")
+    assert Request(origin="p.jsonl:1", prompt="b", max_tokens=3).texts == ("b",)
+
+
+texts = st.text(min_size=1, max_size=20)
+lines = st.lists(
+    st.fixed_dictionaries({"prompt": texts}, optional={"max_tokens": st.integers(1, 1_000_000)}), min_size=1, max_size=5
+)
+
+
+@given(lines, st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans())
+def test_what_is_written_is_asked_in_the_same_order_whatever_it_holds(tmp_path_factory, written, end, marked):
+    folder = tmp_path_factory.mktemp("dataset")
+    content = end.join(json.dumps(line, ensure_ascii=False) for line in written)
+    (folder / "p.jsonl").write_bytes(b"\xef\xbb\xbf" * marked + content.encode())
+    read = load_requests(Requests(dataset="p.jsonl", max_tokens=48), folder=folder, api="completions")
+    assert [(request.prompt, request.max_tokens) for request in read] == [
+        (line["prompt"], line.get("max_tokens", 48)) for line in written
+    ]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused_by_file_and_line(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("dataset")
+    said = "p.jsonl:"
+    try:
+        load(folder, data)
+    except ConfigError as refused:
+        said = str(refused)
+    assert said.startswith("p.jsonl:")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf\n \r\n"])
@@ -115,7 +194,7 @@ def test_prompts_inside_the_suite_are_read_likewise(tmp_path):
 
 
 def test_no_repr_of_a_request_shows_its_text():
-    request = Request(origin="p.jsonl:1", messages=user("a secret"), max_tokens=3)
+    request = Request(origin="p.jsonl:1", messages=user("a secret"), prompt="a secret", max_tokens=3)
     assert repr(request) == "Request(origin='p.jsonl:1', max_tokens=3)"
 
 

@@ -11,12 +11,14 @@ from energygate.workloads.suites import (
     InferenceSuite,
     Load,
     Prompt,
+    PythonSuite,
     Ready,
     Requests,
     ServerSpec,
     SuiteFile,
     TextFile,
     Timeouts,
+    Tokens,
     TrialOverrides,
     WorkRules,
 )
@@ -28,6 +30,8 @@ CHAT = {
     "requests": {"prompts": ["Name three fruits."], "max_tokens": 16},
 }
 BENCH = {"name": "bench", "kind": "command", "command": ["./bench"]}
+CALL = {"name": "call", "kind": "python", "callable": "myapp.bench:answer_all"}
+NAME = r"Expected `str` matching regex '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\\n)' - at `$.suites[0].name`"
 
 
 def read(*suites):
@@ -41,25 +45,38 @@ def changed(suite, path, value):
 
 
 def test_what_a_suite_leaves_out_has_its_documented_default():
-    assert read(CHAT, BENCH) == (
+    assert read(CHAT, BENCH, CALL) == (
         InferenceSuite(
             name="chat",
-            endpoint=Endpoint(url="http://127.0.0.1:8000/v1", model="m", api_key_env=None, pid=None),
+            endpoint=Endpoint(
+                url="http://127.0.0.1:8000/v1",
+                model="m",
+                api="chat",
+                preset="auto",
+                api_key_env=None,
+                same_machine="auto",
+                pid=None,
+            ),
             requests=Requests(
                 prompts=("Name three fruits.",),
                 max_tokens=16,
                 dataset=None,
                 system=None,
+                fixed_output=None,
+                prefix_cache=None,
                 temperature=0.0,
                 seed=7,
+                stream="auto",
                 output_tolerance="2%",
                 extra_body={},
             ),
             server=None,
             load=Load(concurrency=1),
-            timeouts=Timeouts(connect=5.0, request=300.0),
+            timeouts=Timeouts(connect=5.0, first_token=60.0, stall=30.0, request=300.0, drain=60.0),
+            tokens=Tokens(source="usage"),
             trials=TrialOverrides(),
             limits={},
+            matrix=None,
         ),
         CommandSuite(
             name="bench",
@@ -68,8 +85,19 @@ def test_what_a_suite_leaves_out_has_its_documented_default():
             env={},
             timeout=600.0,
             work=WorkRules(),
+            tokens=None,
             trials=TrialOverrides(),
             limits={},
+            matrix=None,
+        ),
+        PythonSuite(
+            name="call",
+            callable="myapp.bench:answer_all",
+            args={},
+            tokens=None,
+            trials=TrialOverrides(),
+            limits={},
+            matrix=None,
         ),
     )
 
@@ -84,20 +112,32 @@ def test_every_key_of_an_inference_suite_is_read():
             "env": {"CUDA_VISIBLE_DEVICES": "0"},
             "ready": {"path": "/ready", "timeout": 60},
             "stop_grace": 3,
+            "reuse": True,
         },
-        "endpoint": {"url": "http://localhost:{port}/v1", "model": "m", "api_key_env": "KEY", "pid": 4242},
+        "endpoint": {
+            "url": "http://localhost:{port}/v1",
+            "api": "chat",
+            "model": "m",
+            "preset": "llama.cpp",
+            "api_key_env": "KEY",
+            "same_machine": True,
+        },
         "requests": {
             "dataset": "prompts.jsonl",
             "system": {"file": "system.txt"},
             "max_tokens": 48,
+            "fixed_output": True,
+            "prefix_cache": "warm",
             "temperature": 0.5,
             "seed": 8,
+            "stream": False,
             "output_tolerance": "5%",
             "extra_body": {"cache_prompt": False},
         },
         "load": {"concurrency": 2},
-        "timeouts": {"connect": 1, "request": 30},
-        "trials": {"count": 5, "warmup": 0, "min_time": 2, "min_time_gpu": 5, "cooldown": 0, "max_invalid": 0.1},
+        "timeouts": {"connect": 1, "first_token": 5, "stall": 2, "request": 30, "drain": 6},
+        "tokens": {"source": "counters"},
+        "trials": {"count": 5, "warmup": 2, "min_time": 2, "min_time_gpu": 5, "cooldown": 0, "max_invalid": 0.1},
         "limits": {"j_per_request": 12, "energy_j": 100.5},
     }
     (read_suite,) = read(suite)
@@ -109,20 +149,32 @@ def test_every_key_of_an_inference_suite_is_read():
             env={"CUDA_VISIBLE_DEVICES": "0"},
             ready=Ready(path="/ready", timeout=60.0),
             stop_grace=3.0,
+            reuse=True,
         ),
-        endpoint=Endpoint(url="http://localhost:{port}/v1", model="m", api_key_env="KEY", pid=4242),
+        endpoint=Endpoint(
+            url="http://localhost:{port}/v1",
+            api="chat",
+            model="m",
+            preset="llama.cpp",
+            api_key_env="KEY",
+            same_machine=True,
+        ),
         requests=Requests(
             dataset="prompts.jsonl",
             system=TextFile(file="system.txt"),
             max_tokens=48,
+            fixed_output=True,
+            prefix_cache="warm",
             temperature=0.5,
             seed=8,
+            stream=False,
             output_tolerance="5%",
             extra_body={"cache_prompt": False},
         ),
         load=Load(concurrency=2),
-        timeouts=Timeouts(connect=1.0, request=30.0),
-        trials=TrialOverrides(count=5, warmup=0, min_time=2.0, min_time_gpu=5.0, cooldown=0.0, max_invalid=0.1),
+        timeouts=Timeouts(connect=1.0, first_token=5.0, stall=2.0, request=30.0, drain=6.0),
+        tokens=Tokens(source="counters"),
+        trials=TrialOverrides(count=5, warmup=2, min_time=2.0, min_time_gpu=5.0, cooldown=0.0, max_invalid=0.1),
         limits={"j_per_request": 12.0, "energy_j": 100.5},
     )
     assert read_suite.requests.tolerance == 0.05
@@ -131,15 +183,54 @@ def test_every_key_of_an_inference_suite_is_read():
 @pytest.mark.parametrize(
     ("suite", "path", "value", "message"),
     [
+        (CHAT, "name", "a b", NAME),
+        (CHAT, "name", "a\n", NAME),
+        (CHAT, "name", "chat[8]", NAME),
+        (CHAT, "kind", "pythn", "Invalid value 'pythn' - at `$.suites[0].kind`"),
+        (CHAT, "interleaved", True, "Object contains unknown field `interleaved` - at `$.suites[0]`"),
+        (CHAT, "requests.stream", "maybe", "Invalid enum value 'maybe' - at `$.suites[0].requests.stream`"),
         (
             CHAT,
-            "name",
-            "a b",
-            "Expected `str` matching regex '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' - at `$.suites[0].name`",
+            "requests.fixed_output",
+            "x",
+            "Expected `bool | null`, got `str` - at `$.suites[0].requests.fixed_output`",
         ),
-        (CHAT, "kind", "python", "Invalid value 'python' - at `$.suites[0].kind`"),
-        (CHAT, "interleaved", True, "Object contains unknown field `interleaved` - at `$.suites[0]`"),
-        (CHAT, "requests.stream", "auto", "Object contains unknown field `stream` - at `$.suites[0].requests`"),
+        (CHAT, "requests.prefix_cache", "off", "Invalid enum value 'off' - at `$.suites[0].requests.prefix_cache`"),
+        (CHAT, "endpoint.api", "responses", "Invalid enum value 'responses' - at `$.suites[0].endpoint.api`"),
+        (CHAT, "endpoint.preset", "ollama", "Invalid enum value 'ollama' - at `$.suites[0].endpoint.preset`"),
+        (
+            CHAT,
+            "endpoint.same_machine",
+            False,
+            "same_machine must be auto or true: nobody else's meters can be read - at `$.suites[0].endpoint`",
+        ),
+        (CHAT, "endpoint.pid", 0, "Expected `int` >= 1 - at `$.suites[0].endpoint.pid`"),
+        (
+            CHAT | {"server": {"command": ["serve"]}},
+            "endpoint.pid",
+            4242,
+            "endpoint.pid is for a server that is already running, and `server` starts one - at `$.suites[0]`",
+        ),
+        (
+            changed(CHAT, "requests.system", "Be brief."),
+            "endpoint.api",
+            "completions",
+            "requests.system needs endpoint.api: chat; completions knows prompts alone - at `$.suites[0]`",
+        ),
+        (CHAT, "tokens.source", "spans", "Invalid enum value 'spans' - at `$.suites[0].tokens.source`"),
+        (CHAT, "server", {"command": ["s"], "reuse": 1}, "Expected `bool`, got `int` - at `$.suites[0].server.reuse`"),
+        (CHAT, "timeouts.first_token", 0, "Expected `float` > 0.0 - at `$.suites[0].timeouts.first_token`"),
+        (CHAT, "timeouts.stall", -1, "Expected `float` > 0.0 - at `$.suites[0].timeouts.stall`"),
+        (CHAT, "timeouts.drain", 1e10, "Expected `float` <= 1000000000.0 - at `$.suites[0].timeouts.drain`"),
+        (
+            CHAT,
+            "requests.extra_body",
+            {"min_p": float("nan")},
+            (
+                "extra_body may hold text, numbers, true, false, null, lists and mappings of them"
+                " - at `$.suites[0].requests`"
+            ),
+        ),
         (CHAT, "requests.max_tokens", 0, "Expected `int` >= 1 - at `$.suites[0].requests.max_tokens`"),
         (CHAT, "requests.max_tokens", 1_000_001, "Expected `int` <= 1000000 - at `$.suites[0].requests.max_tokens`"),
         (CHAT, "requests.dataset", "a.jsonl", "give either dataset or prompts - at `$.suites[0].requests`"),
@@ -154,8 +245,11 @@ def test_every_key_of_an_inference_suite_is_read():
         (
             CHAT,
             "requests.extra_body",
-            {"stream": True, "model": "x"},
-            "extra_body must not set model, stream: energygate sets and checks it itself - at `$.suites[0].requests`",
+            {"stream": True, "model": "x", "top_k": 1, "max_completion_tokens": 5},
+            (
+                "extra_body must not set max_completion_tokens, model, stream: energygate sets and checks it itself"
+                " - at `$.suites[0].requests`"
+            ),
         ),
         (CHAT, "load.concurrency", 0, "Expected `int` >= 1 - at `$.suites[0].load.concurrency`"),
         (CHAT, "load.concurrency", 4097, "Expected `int` <= 4096 - at `$.suites[0].load.concurrency`"),
@@ -206,7 +300,7 @@ def test_every_key_of_an_inference_suite_is_read():
             "server",
             {"command": ["serve"], "ready": {"path": "/health\n"}},
             (
-                r"Expected `str` matching regex '^/[^\\s\\x00-\\x1f\\x7f]*\\Z'"
+                r"Expected `str` matching regex '^/[^\\s\\x00-\\x1f\\x7f]*$(?!\\n)'"
                 " - at `$.suites[0].server.ready.path`"
             ),
         ),
@@ -246,12 +340,6 @@ def test_an_impossible_value_is_refused_with_its_path(suite, path, value, messag
     with pytest.raises(msgspec.ValidationError) as refused:
         read(changed(suite, path, value))
     assert str(refused.value) == message
-
-
-def test_two_suites_of_one_name_are_both_named():
-    with pytest.raises(msgspec.ValidationError) as refused:
-        read(CHAT, BENCH, BENCH | {"name": "chat"})
-    assert str(refused.value) == "suites[0] and suites[2] are both named 'chat'; rename one of them"
 
 
 @pytest.mark.parametrize(
@@ -299,3 +387,11 @@ def test_a_prompt_in_a_suite_may_set_its_own_max_tokens():
 def test_reading_suites_and_building_commands_loads_no_http_client():
     code = "import sys, energygate.workloads.suites, energygate.workloads.build; print('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_servers_first_pass_is_never_a_trial():
+    with pytest.raises(msgspec.ValidationError) as refused:
+        read(changed(CHAT, "trials", {"warmup": 0}))
+    assert str(refused.value) == (
+        "trials.warmup must be at least 1: a server's first pass is unlike those after it - at `$.suites[0]`"
+    )

@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from energygate.workloads.text import Redactor, filled_in, printable
+from energygate.workloads.text import Redactor, filled_in, for_file_name, printable, texts_in
 
 
 @pytest.mark.parametrize(
@@ -54,11 +56,53 @@ def test_each_part_of_a_prompt_of_16_characters_or_more_is_hidden(text, shown):
     assert Redactor(None, ("short", LONG, "x" * 400))(text) == shown
 
 
+SHORT_LINES = 'Name\nthree  fruits\n\nof «Spain»\nand "two"\n\trivers'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('near: Name three fruits of «Spain» and "two" rivers!', "near: [prompt]!"),
+        (f"a\n{SHORT_LINES}\nb", "a\n[prompt]\nb"),
+        (f"near:  {SHORT_LINES.replace(chr(10), '  ')}  !", "near:  [prompt]  !"),
+        (f"near: {json.dumps(SHORT_LINES)}", 'near: "[prompt]"'),
+        ('near: "Name three fruits of «Spain» and \\"two\\" rivers"', 'near: "[prompt]"'),
+        (r'near: "Name three fruits of \u00abSpain\u00bb and', 'near: "[prompt]'),
+        ("Name\n three", "Name\n three"),  # too few of its characters
+        ("", ""),
+        (" \n ", " \n "),
+    ],
+)
+def test_a_prompt_is_hidden_whatever_blanks_and_line_breaks_became_of(text, shown):
+    assert Redactor(None, (SHORT_LINES,)).hidden(text) == shown
+
+
+def test_a_short_prompt_is_hidden_also_where_its_line_break_became_a_blank():
+    assert Redactor(None, ("Name\nfruits",)).hidden("1:\tName fruits\n2:\tName\n") == "1:\t[prompt]\n2:\tName\n"
+
+
 def test_a_long_text_is_cut_off_before_it_is_searched():
     shown = Redactor("sk-1", (LONG,))(LONG[:40] + " " * 9000 + "the end, sk-1")
     assert shown == "[prompt] …"
 
 
+def test_every_text_inside_a_value_is_found():
+    assert list(texts_in({"a": ["b", 1, {"c": "d"}], "e": None})) == ["b", "d"]
+
+
 def test_only_known_braces_are_replaced():
     values = {"port": "8000", "python": "/usr/bin/python3"}
     assert filled_in("{python} {port}:{port} {other} {}", values) == "/usr/bin/python3 8000:8000 {other} {}"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("chat", "chat"),
+        ("chat[model=org/b,n=8]", "chat-model-org-b-n-8-"),
+        ("../..", "..-.."),
+        ("a" * 300, "a" * 80),
+    ],
+)
+def test_a_name_with_a_slash_fits_into_the_name_of_a_file(name, part):
+    assert for_file_name(name) == part

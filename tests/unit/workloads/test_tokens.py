@@ -4,7 +4,7 @@ import pytest
 
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.model import Work
-from energygate.workloads.tokens import work_from_usage
+from energygate.workloads.tokens import total_work, work_from_usage
 
 SHAPES = [
     (
@@ -98,3 +98,11 @@ def test_a_usage_that_cannot_be_counted_is_invalid_and_names_the_field(usage, se
     with pytest.raises(MeasurementInvalid) as invalid:
         work_from_usage(usage)
     assert (invalid.value.code, invalid.value.sentence) == (InvalidCode.WORK_FAILED, sentence)
+
+
+def test_a_count_that_one_answer_lacks_is_unknown_for_all():
+    parts = [
+        Work(requests=1, input_tokens=3, output_tokens=2, cached_input_tokens=1),
+        Work(requests=1, input_tokens=4, output_tokens=5),
+    ]
+    assert total_work(parts) == Work(requests=2, input_tokens=7, output_tokens=7)

@@ -1,0 +1,108 @@
+"""Everything that descends from a child of ours, wherever it went: its group, and those that left it."""
+
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from energygate.clock import Clock
+from energygate.workloads.proc import PROC, Stat, is_marked, living, stat_of, ticks_now
+from energygate.workloads.text import printable
+
+_POLL_S: Final = 0.02
+_KILLED_S: Final = 2.0  # how long the kernel gets to remove a killed process
+
+
+@dataclass(slots=True, kw_only=True)
+class Descendants:
+    """The processes of one group, and the strays: those that left it, be it that their parents have ended.
+
+    A stray is known by its parent, or by the mark in its environment, which children inherit.
+
+    Parameters
+    ----------
+    leader : int or None
+        The group's number. The kernel gives it to nobody else while the group has a member. None if it is not known
+        to be ours any more.
+    mark : str
+        Theirs alone.
+    since : int
+        None of them started before, in clock ticks.
+    reaped : int or None
+        When the leader was waited for, in clock ticks: from then on a group with its number may be a stranger's.
+    """
+
+    leader: int | None
+    mark: str
+    since: int = 0
+    reaped: int | None = None
+    proc: Path = PROC
+    _strays: dict[int, int] = field(default_factory=dict, repr=False)  # process id: start time
+
+    def note_reaped(self) -> None:
+        """Remember that the leader has just been waited for."""
+        self.reaped = ticks_now() if self.reaped is None else self.reaped
+
+    def group(self) -> tuple[int, ...]:
+        """Every living process of the group."""
+        return tuple(sorted(self._group(living(self.proc))))
+
+    def living(self) -> tuple[int, ...]:
+        """The group, and the strays that `look` has found."""
+        return tuple(sorted({*self.group(), *self._living_strays()}))
+
+    def look(self) -> tuple[int, ...]:
+        """Give the living, and remember the strays: once its parent has ended, only its mark tells whose one was."""
+        now = dict(living(self.proc))
+        group = self._group(now.items())
+        ours = group | {pid for pid, each in now.items() if self._is_known(pid, each)}
+        young = {pid for pid, each in now.items() if each.started >= self.since}
+        ours |= {pid for pid in young - ours if is_marked(pid, self.mark, self.proc)}
+        found = ours
+        while found:
+            found = {pid for pid, each in now.items() if each.parent in found} - ours
+            ours |= found
+        self._strays.update((pid, now[pid].started) for pid in ours - group)
+        return tuple(sorted(ours))
+
+    def end(self, grace_s: float, *, clock: Clock) -> tuple[str, ...]:
+        """End them all: TERM, after `grace_s` seconds KILL. Give those that live on, as ``4242 (python3)``."""
+        for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILLED_S)):
+            if not self.look():
+                return ()  # after one look at all processes: a command ends like this, trial by trial
+            self._signal(number)
+            deadline_s = clock.now_s() + patience_s
+            while self.living() and clock.now_s() < deadline_s:
+                clock.sleep(_POLL_S)
+        return tuple(self.named(self.living()))
+
+    def named(self, pids: tuple[int, ...]) -> Iterator[str]:
+        """Each with its program's name, fit to be shown."""
+        for pid in pids:
+            stat = stat_of(pid, self.proc)
+            yield f"{pid} ({printable(stat.name)})" if stat else str(pid)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.leader is not None and self.group():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.leader, number)
+        for pid in self._living_strays():
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+    def _group(self, now: Iterable[tuple[int, Stat]]) -> set[int]:
+        members = {pid: each.started for pid, each in now if each.group == self.leader}
+        if self.reaped is None or any(started <= self.reaped for started in members.values()):
+            return set(members)
+        self.leader = None  # it was empty, and its number is free or somebody else's
+        return set()
+
+    def _living_strays(self) -> tuple[int, ...]:
+        """Those that still run; a process with the same number but another start is somebody else's."""
+        return tuple(pid for pid in self._strays if self._is_known(pid, stat_of(pid, self.proc)))
+
+    def _is_known(self, pid: int, found: Stat | None) -> bool:
+        return found is not None and self._strays.get(pid) == found.started

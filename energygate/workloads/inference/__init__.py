@@ -1,0 +1,1 @@
+"""Requests to a model server as a benchmark: what is asked is fixed, what it costs is measured."""

@@ -1,0 +1,234 @@
+"""Inference suites against a real model on llama.cpp: what the server counted, and what a changed prompt costs."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+from fakes import a_benchmark, a_run, server_pid, some_blocks
+
+from energygate.clock import SystemClock
+from energygate.errors import MeasurementInvalid, WorkloadError
+from energygate.judging import judge_interleaved
+from energygate.model import Metric, Outcome
+from energygate.policy import Policy
+from energygate.workloads.inference.client import HttpClient
+from energygate.workloads.suites import Timeouts
+
+pytestmark = pytest.mark.llm
+
+FRUITS, RIVERS = "Name three fruits.", "Name three rivers."
+QUESTION = "Tom has a blue boat. What does Tom have?"
+
+
+def a_suite(url, prompts, changes):
+    suite = {
+        "name": "llm",
+        "kind": "inference",
+        "endpoint": {"url": url, "model": "smollm2-135m"},
+        "requests": {"prompts": list(prompts), "system": "Be brief.", "max_tokens": 6},
+    }
+    for path, value in changes.items():
+        section, _, name = path.partition("__")
+        suite.setdefault(section, {})[name] = value
+    return suite
+
+
+@contextmanager
+def serving(folder, *options):
+    """The URL of the real server, started by hand."""
+    command = [sys.executable, folder / "serve.py", "--port", "0", "--threads", "1", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            yield f"{server.stdout.readline().split()[-1]}/v1"
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def running(llm_suite_folder):
+    """One server for all tests that only ask it."""
+    with serving(llm_suite_folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def small(llm_suite_folder):
+    """One with room for 256 tokens."""
+    with serving(llm_suite_folder, "--slots", "1", "--ctx-per-slot", "256") as url:
+        yield url
+
+
+@pytest.fixture
+def asking(talk, running, llm_suite_folder):
+    """Make a workload that asks the running server, or the one at `url`."""
+
+    def make(url=None, *, prompts=(FRUITS, RIVERS), **changes):
+        return talk(a_suite(url or running, prompts, changes), folder=llm_suite_folder)
+
+    return make
+
+
+@pytest.fixture
+def starting(talk, llm_suite_folder):
+    """Make a workload that starts a real server of its own, on this port."""
+
+    def make(port, *, prompts=(FRUITS, RIVERS), **changes):
+        command = ["{python}", "serve.py", "--port", str(port), "--threads", "1"]
+        suite = a_suite(f"http://127.0.0.1:{port}/v1", prompts, {"server__command": command, **changes})
+        return talk(suite, folder=llm_suite_folder)
+
+    return make
+
+
+def counts(work):
+    return {"input_tokens": work.input_tokens, "output_tokens": work.output_tokens, "cached_input_tokens": 0}
+
+
+@pytest.mark.parametrize(("concurrency", "stream"), [(1, "auto"), (1, False), (8, "auto")])
+def test_every_trial_counts_what_the_server_counts_and_says_the_same(asking, concurrency, stream):
+    changes = {"load__concurrency": concurrency, "requests__stream": stream, "requests__fixed_output": False}
+    run = asking(**changes).open().warm_up()
+    trials = [run.trial(passes) for passes in (1, 2)]
+    told = [done.conditions["inference"] for done in trials]
+    assert [each["server_counts"] for each in told] == [counts(done.work) for done in trials]
+    assert [done.work.cached_input_tokens for done in trials] == [0, 0]
+    assert len({each["work_digest"] for each in told}) == 1
+    assert len({each["output_digest"] for each in told}) == 1
+    assert ["phases" in each for each in told] == [concurrency == 1] * 2
+    assert ["ttft_s" in each for each in told] == [stream == "auto"] * 2
+
+
+def test_fixed_output_is_exactly_as_long_as_asked_for(asking):
+    done = asking(requests__max_tokens=20).open().trial()
+    assert (done.work.output_tokens, done.conditions["inference"]["finish"]) == (40, {"length": 2})
+
+
+def test_a_context_that_is_full_before_the_answer_has_its_length_is_named(asking, small):
+    with pytest.raises(WorkloadError) as failed:
+        asking(small, prompts=["word " * 210], requests__max_tokens=300).open()
+    assert str(failed.value) == "llm: requests.prompts[0]: 28 of 300 tokens, the context is full."
+
+
+def test_a_prompt_beyond_the_context_is_refused_with_both_numbers_before_any_trial(asking, small):
+    run = asking(small, prompts=[FRUITS, "word " * 400]).open()
+    with pytest.raises(WorkloadError) as failed:
+        run.warm_up()
+    assert str(failed.value) == (
+        "llm: the server refused requests.prompts[1]: HTTP 400, request (418 tokens) exceeds the available context "
+        "size (256 tokens), try increasing it."
+    )
+
+
+def test_a_warm_cache_is_equally_warm_in_each_trial_and_its_loss_is_named(asking, llm_suite_folder):
+    """The joules are replayed, the tokens are the servers'."""
+    with serving(llm_suite_folder, "--no-prefix-cache") as cold_url:
+        runs = [asking(url, prompts=[FRUITS], requests__prefix_cache="warm").open() for url in (None, cold_url)]
+        works = [[run.warm_up().trial().work, run.trial().work] for run in runs]
+    (warm, cold) = (first for first, _ in works)
+    assert works == [[warm, warm], [cold, cold]]
+    assert warm.cached_input_tokens > warm.input_tokens / 2
+    assert cold == msgspec.structs.replace(warm, cached_input_tokens=0)
+
+    found = judged(warm, cold, joules=(2.0, 3.06))
+    assert (found.outcome, found.metric) == (Outcome.REGRESSED, Metric.J_PER_REQUEST)
+    assert f"input tokens from the prefix cache per request: {warm.cached_input_tokens} → 0" in found.reason
+
+
+def test_a_strangers_request_in_the_window_makes_its_trial_invalid(asking, running):
+    run = asking(requests__max_tokens=4).open()
+    load = run.load
+    load.before()
+    body = b'{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5, "ignore_eos": true}'
+    url = f"{running}/chat/completions"
+    stranger = HttpClient(timeouts=Timeouts())
+    other = threading.Thread(target=stranger.post_all, args=(url, [body]), kwargs={"concurrency": 1, "streamed": False})
+    other.start()
+    load.run(1)
+    other.join()
+    with pytest.raises(
+        MeasurementInvalid, match=r"^foreign_requests: the server counted \d+ input and 13 output tokens"
+    ):
+        load.after()
+    assert run.trial().work.output_tokens == 8
+
+
+def test_a_server_that_is_stopped_or_killed_in_mid_stream_costs_one_trial(starting):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = starting(port, prompts=[FRUITS], requests__max_tokens=32, timeouts__stall=1).open()
+    pid = server_pid(run.load)
+    assert in_mid_stream(run, port, signal.SIGSTOP).endswith(": no token for 1 s (timeouts.stall) after some chunks")
+    os.kill(pid, signal.SIGCONT)
+    assert run.trial().work.output_tokens == 32  # what the server still did for the other request is in no trial
+    killed = in_mid_stream(run, port, signal.SIGKILL)
+    assert f"after some chunks: the server (pid {pid}) was killed by signal 9; " in killed
+    assert run.trial().work.output_tokens == 32
+    assert server_pid(run.load) != pid
+
+
+def in_mid_stream(run, port, number):
+    """Send the server a signal while it answers; give what became of the trial."""
+    sender = threading.Thread(target=once_it_speaks, args=(port, server_pid(run.load), number))
+    sender.start()
+    with pytest.raises(MeasurementInvalid) as invalid:
+        run.trial()
+    sender.join()
+    return re.sub(r"after \d+ chunks", "after some chunks", str(invalid.value))
+
+
+def once_it_speaks(port, pid, number):
+    """Send a signal once the server itself says that it has made a few tokens of an answer."""
+    clock = SystemClock()
+    while not any(slot["is_processing"] and slot["next_token"][0]["n_decoded"] > 3 for slot in slots(port)):
+        clock.sleep(0.01)
+    os.kill(pid, number)
+
+
+def slots(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/slots") as answer:
+        return json.load(answer)
+
+
+def test_many_requests_of_one_token_are_all_answered(asking):
+    run = asking(prompts=[FRUITS], requests__max_tokens=1, requests__prefix_cache="warm").open().warm_up()
+    assert run.trial(passes=100).work.requests == 100
+
+
+def test_a_prompt_that_makes_the_model_babble_is_a_regression_whatever_a_token_costs(asking):
+    """The joules are replayed, the tokens are the server's."""
+    works, definitions = [], []
+    for system in ("system.txt", "system-rambling.txt"):
+        changes = {"requests__system": {"file": system}, "requests__max_tokens": 48, "requests__fixed_output": False}
+        run = asking(prompts=[QUESTION], **changes).open()
+        works.append(run.trial().work)
+        definitions.append(run.load.definition)
+    terse, rambling = works
+    assert definitions[0] == definitions[1]  # so they are compared
+    more = rambling.output_tokens / terse.output_tokens
+    assert more > 1.4
+
+    cheap, dear = 3.9, 3.9 * more**0.5  # so a request costs more, and a token less
+    found = judged(terse, rambling, joules=(cheap, dear))
+    assert (found.outcome, found.metric) == (Outcome.REGRESSED, Metric.J_PER_REQUEST)
+    assert found.reason.startswith("work changed: ")
+    assert judged(rambling, terse, joules=(dear, cheap)).outcome not in {Outcome.IMPROVED, Outcome.PASS}
+
+
+def judged(base, head, *, joules):
+    """Judge six blocks of such work at such joules, give or take a hundredth."""
+    sides = []
+    for work, energy_j, shift in zip((base, head), joules, (0, 1), strict=True):
+        energies_j = [energy_j * (1 + 0.01 * ((n * n + shift) % 3 - 1)) for n in range(6)]
+        counts = msgspec.structs.asdict(work)
+        sides.append(a_run(a_benchmark(trials=some_blocks(energies_j, **counts)), day=1 + shift))
+    return judge_interleaved(*sides, Policy()).comparisons[0]

@@ -1,0 +1,79 @@
+import os
+import select
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from energygate.clock import SystemClock
+from energygate.workloads.descendants import Descendants
+from energygate.workloads.proc import MARK, is_marked, stat_of
+
+
+@pytest.fixture
+def sleeper():
+    with subprocess.Popen(["sleep", "100"], start_new_session=True, env={**os.environ, MARK: "outer,ours"}) as process:
+        yield process
+        process.kill()
+
+
+def end(descendants):
+    return descendants.end(10, clock=SystemClock())
+
+
+def test_a_mark_is_one_of_those_that_a_process_carries(sleeper):
+    assert [is_marked(sleeper.pid, mark) for mark in ("outer", "ours", "our", "outer,ours")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    sleeper.kill()
+    sleeper.wait()
+    assert not is_marked(sleeper.pid, "ours")
+
+
+def test_what_carries_the_mark_is_ended_wherever_it_is(sleeper):
+    ended = os.pidfd_open(sleeper.pid)
+    assert end(Descendants(leader=None, mark="ours")) == ()
+    assert select.select([ended], [], [], 0)[0]
+    os.close(ended)
+
+
+def test_what_carries_another_mark_is_left_alone(sleeper):
+    assert end(Descendants(leader=None, mark="theirs")) == ()
+    assert sleeper.poll() is None
+
+
+def test_a_number_that_another_process_has_got_is_left_alone(sleeper):
+    started = stat_of(sleeper.pid).started
+    assert end(Descendants(leader=None, mark="theirs", _strays={sleeper.pid: started - 1})) == ()
+    assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize(("reaped_before_its_start", "status"), [(1, None), (0, -15)])
+def test_a_group_is_ours_while_one_of_it_is_older_than_the_end_of_its_leader(sleeper, reaped_before_its_start, status):
+    reaped = stat_of(sleeper.pid).started - reaped_before_its_start
+    left = Descendants(leader=sleeper.pid, mark="theirs", reaped=reaped)
+    assert (end(left), end(left)) == ((), ())
+    assert sleeper.poll() == status
+
+
+class Counted(type(Path())):
+    """A folder that knows how often it was listed."""
+
+    listed = 0
+
+    def __fspath__(self):
+        Counted.listed += 1
+        return super().__fspath__()
+
+
+def test_what_ended_with_its_group_is_looked_for_once(tmp_path):
+    assert end(Descendants(leader=4242, mark="ours", reaped=0, proc=Counted(tmp_path))) == ()
+    assert Counted.listed == 1
+
+
+def test_those_that_live_are_named_by_number_and_program(sleeper):
+    found = Descendants(leader=sleeper.pid, mark="ours")
+    assert tuple(found.named(found.living())) == (f"{sleeper.pid} (sleep)",)
