@@ -115,3 +115,11 @@ class Project:
 
     def seen(self):
         return [json.loads(line) for line in self.seen_file.read_text().splitlines()]
+
+
+def is_running(pid):
+    """Whether a process is more than what nobody has reaped yet: that stands nowhere."""
+    try:
+        return bool(Path(f"/proc/{pid}/cwd").readlink())
+    except FileNotFoundError:
+        return False

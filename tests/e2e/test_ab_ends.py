@@ -6,10 +6,9 @@ import resource
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from fakes_git import SIX, STEADY, Project, Repository
+from fakes_git import SIX, STEADY, Project, Repository, is_running
 
 WAIT = """\
 import os, subprocess, sys
@@ -150,14 +149,6 @@ def interrupted_in_its_first_run(project, number):
     out, err = process.communicate()
     assert out == "", err
     return process, int(started.read_text())
-
-
-def is_running(pid):
-    """Whether a process is more than what nobody has reaped yet: that stands nowhere."""
-    try:
-        return bool(Path(f"/proc/{pid}/cwd").readlink())
-    except FileNotFoundError:
-        return False
 
 
 def test_a_terminal_that_is_closed_ends_it_as_ctrl_c_does(project):
