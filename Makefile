@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
-ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py  # where tests are marked so: collecting all takes a minute
+ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
 
 .PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages soak clean
 
