@@ -4,16 +4,25 @@ Exit codes: 0 pass, 1 regression or over a limit, 2 usage or configuration, 3 in
 unfit (where policy fails on them), 5 nothing valid was measured, 130 after an interrupt, 143 after SIGTERM.
 """
 
+from importlib import import_module
+from typing import Final
+
 import click
 
-from energygate.cli.baselines import baseline
 from energygate.cli.boundary import Boundary
-from energygate.cli.doctor import doctor
-from energygate.cli.history import aa, history, plan_trials
-from energygate.cli.interleaving import ab
-from energygate.cli.judging import compare, report
-from energygate.cli.measuring import run
-from energygate.cli.schemas import print_schema
+
+COMMANDS: Final = {
+    "aa": "history:aa",
+    "ab": "interleaving:ab",
+    "baseline": "baselines:baseline",
+    "compare": "judging:compare",
+    "doctor": "doctor:doctor",
+    "history": "history:history",
+    "plan": "history:plan_trials",
+    "report": "judging:report",
+    "run": "measuring:run",
+    "schema": "schemas:print_schema",
+}
 
 
 def main() -> None:
@@ -22,11 +31,21 @@ def main() -> None:
         commands.main(prog_name="energygate", standalone_mode=False)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Imports a command when it is asked for: all of them together take half a second."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(f"energygate.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="energygate")
 def commands() -> None:
     """Measure joules per request and per token, and fail the build when they regressed."""
-
-
-for _command in (run, compare, ab, baseline, report, history, plan_trials, aa, print_schema, doctor):
-    commands.add_command(_command)

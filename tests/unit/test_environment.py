@@ -15,8 +15,9 @@ SETTINGS = {
 def options(command, path=()):
     """Give every option below a command, with the words that lead to it."""
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from options(inner, (*path, name))
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from options(command.get_command(context, name), (*path, name))
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name != "version":
             yield path, parameter

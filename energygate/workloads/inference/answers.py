@@ -95,7 +95,7 @@ def _require_whole(said: Streamed, *, show: Redactor) -> None:
     if said.broken is not None:
         raise work_failed(f"status 200, but {said.broken}")
     if said.error is not None:
-        raise work_failed(f"status 200, but an error: {show(_message(said.error))}")
+        raise work_failed(f"status 200, but an error: {show(_message(said.error)) or 'no text'}")
     if not said.chunks:
         raise work_failed("status 200, but a stream without data")
     if not said.choices:

@@ -75,6 +75,7 @@ def test_phases_of_an_unknown_shape_are_unknown(timings):
     ("change", "sentence"),
     [
         ({"error": {"message": "out of memory"}}, "status 200, but an error: out of memory"),
+        ({"error": ""}, "status 200, but an error: no text"),
         ({"error": "no sk-1234"}, "status 200, but an error: no ***"),
         ({"error": {"code": 500}}, 'status 200, but an error: {"code":500}'),
         ({"finish": None}, "no finish_reason, so the answer may be cut off"),
