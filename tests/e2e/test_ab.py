@@ -230,16 +230,18 @@ def test_an_estimate_decides_where_it_may(project):
 
 
 def test_a_command_too_short_for_the_counters_is_repeated_inside_a_trial(project, live_powercap):
-    # Most of it is waiting, so that each execution takes as long as the first; once is too short, twice is not.
-    project.repository.commit(bench_py="import time\ntime.sleep(0.06)\n", energygate_yml=QUIET)
+    project.repository.commit(bench_py="", energygate_yml=QUIET)
     root = live_powercap("one").root
     _, _, err = project(*ab(project, "--meters=rapl", f"--sysfs={root}", "--save=../head.json", *SIX[:2]))
-    assert re.search(
-        r"\na trial is \d+ executions: one took [\d.]+ m?s, and package-0 needs 0\.100 s\nblock 1 of 6", err
-    )
+    # On a busy machine the first run may have been long enough: then what it lacks is found in a trial.
+    foreseen = r"a trial is \d+ executions: one took [\d.]+ m?s, and package-0 needs 0\.100 s"
+    learnt = r"from now on a trial is \d+ executions: 1 execution was too little time to measure"
+    assert re.search(rf"\n({foreseen}|{learnt})\n", err)
     trials = json.loads((project.folder.parent / "head.json").read_text())["benchmarks"][0]["trials"]
-    assert all(trial["iterations"] > 1 for trial in trials)
-    assert all(trial["duration_s"] >= 0.08 for trial in trials if trial["invalid"] is None)
+    valid = [trial for trial in trials if trial["invalid"] is None]
+    assert len(valid) >= 5
+    assert all(trial["iterations"] > 1 for trial in valid[1:])
+    assert all(trial["duration_s"] >= 0.08 for trial in valid)
 
 
 def test_a_command_that_fails_on_one_side_is_invalid_with_its_last_lines(bench):

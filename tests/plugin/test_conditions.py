@@ -44,8 +44,9 @@ def test_conditions_of_the_processors_are_kept_with_each_trial(project, live_pow
     arguments = ("--energy", "--energy-meters=rapl", f"--energy-sysfs={tree.root}", "--energy-trials=2", *QUICK)
     project.run(*arguments).assert_outcomes(passed=1)
     trials = project.json("run.json")["benchmarks"][0]["trials"]
-    assert [trial["conditions"]["cpu"]["power_limits_w"] for trial in trials] == [{"package-0": [125, 125]}] * 2
+    assert len(trials) >= 2
     for trial in trials:
+        assert trial["conditions"]["cpu"]["power_limits_w"] == {"package-0": [125, 125]}
         assert 0 <= trial["conditions"]["cpu"]["foreign"] <= 1
 
 

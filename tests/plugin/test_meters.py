@@ -36,8 +36,9 @@ def test_a_tree_of_counters_is_measured_where_the_option_says(project, live_powe
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["energy: rapl: package-0, dram-0, package-1, dram-1"])
     trials = project.json("run.json")["benchmarks"][0]["trials"]
-    assert [trial["energy_j"].keys() for trial in trials] == [{"package-0", "dram-0", "package-1", "dram-1"}] * 2
+    assert len(trials) >= 2
     for trial in trials:
+        assert trial["energy_j"].keys() == {"package-0", "dram-0", "package-1", "dram-1"}
         assert sum(trial["energy_j"].values()) == pytest.approx(101 * trial["duration_s"], rel=0.5)
 
 
