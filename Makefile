@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
 ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
 
-.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages soak clean
+.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages contract-judge soak clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression
 	@$(BIN)/python examples/demo.py
@@ -42,6 +42,9 @@ characteristics: $(VENV)/.dev  ## false alarms and power of energygate's rule an
 
 two-stages: $(VENV)/.dev  ## sixty pull requests on simulated counters, end to end: how often the gate is wrong
 	$(BIN)/python benchmarks/two_stages.py
+
+contract-judge: $(VENV)/.dev  ## the tests of the GitHub client, with prism between it and the fake GitHub; needs node
+	$(BIN)/python tests/rig/judge.py
 
 soak: $(VENV)/.dev  ## ten minutes of trials: nothing may grow
 	$(BIN)/python benchmarks/soak.py

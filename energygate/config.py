@@ -142,7 +142,10 @@ def read_suites(path: Path, *, folder: Path) -> tuple[NamedSuite, ...]:
     expanded = expand(value, origin=str(path), lines=lines)
     file = convert(expanded.document, SuiteFile, origin=str(path), lines=lines, place=expanded.place)
     prefix = _relative(path, folder)
-    return tuple(NamedSuite(suite=suite, file=path, prefix=prefix) for suite in expanded.named(file.suites))
+    return tuple(
+        NamedSuite(suite=suite, file=path, prefix=prefix, line=lines[expanded.place(f"$.suites[{index}]")])
+        for index, suite in enumerate(expanded.named(file.suites))
+    )
 
 
 def read_config_suites(path: Path, *, folder: Path) -> tuple[NamedSuite, ...]:
@@ -181,6 +184,7 @@ def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
         noise=NoiseLimits(
             foreign=float(file.noise.foreign), pressure=float(file.noise.pressure), steal=float(file.noise.steal)
         ),
+        lock_timeout_s=file.lock_timeout,
         idle_s=file.trials.idle,
         allow_estimates=file.allow_estimates,
         baselines=str(home / file.baselines) if is_path(file.baselines) else file.baselines,

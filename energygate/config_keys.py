@@ -12,7 +12,7 @@ from energygate.meters.select import METER_NAMES
 from energygate.model import Commit, Metric, OwnRules
 from energygate.policy import LOWEST_MIN_BLOCKS, MOST_BLOCKS, require_blocks, require_shares
 from energygate.units import format_percent
-from energygate.workloads.suites import Limits, PositiveSeconds, Suite, TrialOverrides, Trials, WarmUps
+from energygate.workloads.suites import LONGEST_S, Limits, PositiveSeconds, Suite, TrialOverrides, Trials, WarmUps
 
 _MOST_SESSIONS: Final = 10_000
 _METER: Final = f"^({'|'.join(METER_NAMES)}|replay:.+)$"
@@ -152,6 +152,7 @@ class ConfigFile(_Keys, frozen=True, kw_only=True):
     prometheus: PrometheusOptions | None = None
     estimate: EstimateOptions = EstimateOptions()
     noise: NoiseKeys = msgspec.field(default_factory=NoiseKeys)
+    lock_timeout: Annotated[float, Meta(ge=0, le=LONGEST_S)] = 0.0
     allow_estimates: bool = False
     baselines: Annotated[str, Meta(min_length=1)] = "baselines"
     trials: TrialKeys = TrialKeys()

@@ -5,7 +5,9 @@ A verdict is never an exception, and an exception is never a verdict (docs/conce
 
 import re
 from enum import StrEnum
+from typing import Final
 
+_MOST_QUOTED: Final = 200
 _PATHED = re.compile(r"(?P<what>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]+)`)?", re.DOTALL)
 
 
@@ -39,12 +41,37 @@ class ConfigError(EnergyGateError):
     """A file, option or variable says something impossible; the message names it."""
 
 
+class RelayRefused(ConfigError):  # noqa: N818  a refusal, not a fault of the relay
+    """What an untrusted run left breaks a rule, so nothing of it is published.
+
+    Parameters
+    ----------
+    rule : str
+        What must hold, as a sentence without its full stop.
+    found : str
+        What was found. It may quote what the run wrote: shown as ASCII, on one line, cut.
+    """
+
+    def __init__(self, rule: str, found: str) -> None:
+        quoted = ascii(found)[1:-1]
+        shown = quoted if len(quoted) <= _MOST_QUOTED else f"{quoted[:_MOST_QUOTED]}..."
+        super().__init__(
+            f"What the fork's run left is refused: {shown}.",
+            why=f"The rule: {rule}. Nothing of it is published.",
+            fix="Read what that run executed before it is measured again (docs/github.md#forks).",
+        )
+
+
 class MeterUnavailable(EnergyGateError):  # noqa: N818  the name is part of the public interface
     """A meter cannot measure here."""
 
 
 class BaselineError(EnergyGateError):
     """A stored run cannot be read, written or used."""
+
+
+class NotStored(EnergyGateError):  # noqa: N818  a fault of writing, not an unfit baseline
+    """A run could not be written to its store; the file that it was saved in, if there is one, is as it was."""
 
 
 class WorkloadError(EnergyGateError):

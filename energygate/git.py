@@ -70,19 +70,25 @@ class Git:
 
     def ask(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Give what became of it. Raises FileNotFoundError where there is no git."""
+        done = self.ask_bytes(*arguments, given=None, **variables)
+        out, err = (_text(said) for said in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+    def ask_bytes(
+        self, *arguments: str, given: bytes | None = None, **variables: str
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Give what became of it, in bytes as a file holds them; `given` is its input."""
         kept = {name: value for name, value in self.environ.items() if name not in LOCAL_VARIABLES}
         with subprocess.Popen(  # noqa: S603  arguments are ours, and no shell reads them
             ["git", "-C", str(self.folder), *_AS_IT_IS, *arguments],  # noqa: S607  whichever git the user has
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",  # a path may be any bytes
             env={**kept, **_QUIET, **variables},
             start_new_session=True,
         ) as process:
             try:
-                out, err = process.communicate()
+                out, err = process.communicate(given)
             except BaseException:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # git's own children too: a checkout would go on without it
@@ -96,6 +102,11 @@ class Git:
             raise ConfigError(
                 "git is not installed.", why="The base is taken from the repository.", fix="Install git."
             ) from error
+
+
+def _text(said: bytes) -> str:
+    """Give bytes as text; a path may be any bytes."""
+    return said.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
 
 
 def repository_of(folder: Path) -> Git:

@@ -1,7 +1,7 @@
 """Runs -> GateReport: compare, decide, and put the whole verdict together. Pure (docs/statistics.md)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import structs
 
@@ -29,6 +29,9 @@ from energygate.model import (
 )
 from energygate.net import idle_warning, with_net
 from energygate.policy import Policy
+
+_MOST_SHOWN: Final = 20
+_COMPARED: Final = frozenset({"stored", "interleaved"})
 
 
 def judge(
@@ -119,6 +122,7 @@ def _against_stored(
     counted = {run.run_id for window in found for run in _session_runs(window)}
     used = [run for run in baseline.runs if run.run_id in counted]
     shown = with_net(_labelled(rows, head.label), head, {each.benchmark.name: _session_runs(each) for each in found})
+    shown = _with_history(shown, found)
     above = (warning for each in comparisons for warning in each.warnings)
     said = (*above, *baseline_warnings(found, head.started_at.date()), *_warnings(head, used), *warnings)
     return _report(shown, head, policy, baseline=_runs(used, "stored"), warnings=said)
@@ -163,6 +167,20 @@ def _runs(used: Sequence[Run], how: Literal["stored", "interleaved"]) -> Baselin
 
 def _session_runs(window: Sessions) -> list[Run]:
     return [session.run for session in window.found]
+
+
+def _with_history(rows: Sequence[Row], found: Sequence[Sessions]) -> tuple[Row, ...]:
+    """Give each benchmark's deciding row the values of its stored sessions, oldest first."""
+    known = {
+        (each.benchmark.name, each.benchmark.primary): tuple(
+            session.value for session in reversed(each.found[:_MOST_SHOWN])
+        )
+        for each in found
+    }
+    return tuple(
+        structs.replace(row, history=known.get((row.benchmark, row.metric), ())) if row.how in _COMPARED else row
+        for row in rows
+    )
 
 
 def judge_given(

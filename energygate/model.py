@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 RUN_SCHEMA: Final = "energygate.run/1"
 REPORT_SCHEMA: Final = "energygate.report/1"
 IDLE_UNKNOWN: Final = "idle power is unknown: "
+POLICY_CHANGE: Final = "policy: "  # how a warning begins that says what of the policy changed: it is shown first
 
 MOST_COUNTED: Final = 2**53  # whole numbers that every reader of JSON keeps
 Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
@@ -387,6 +388,9 @@ class Row(Struct, frozen=True, kw_only=True):
         What stands beside its numbers where they are no measurement: `estimate`, `integrated power`.
     times : mapping of name to Times
         How fast a server answered: seconds, and output tokens per second.
+    history : tuple of float
+        Typical values of the stored sessions that it is compared with, or was screened by, oldest first, in the row's
+        unit.
     """
 
     benchmark: str
@@ -414,6 +418,26 @@ class Row(Struct, frozen=True, kw_only=True):
     label: Label = ""
     location: Location | None = None
     notes: tuple[str, ...] = ()
+    history: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """What is said of one row beside the code that it measures: plain text.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the repository.
+    line : int
+        From 1.
+    """
+
+    path: str
+    line: int
+    level: Literal["failure", "warning", "notice"]
+    title: str
+    message: str
 
 
 class Head(Struct, frozen=True, kw_only=True):

@@ -118,6 +118,7 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         mode=mode,
         meters=given.parse_each("meters", str) or base.meters,
         sysfs=given.parse("sysfs", Path) or base.sysfs,
+        lock_timeout_s=first_of(given.parse("lock-timeout", _patience), base.lock_timeout_s),
         allow_estimates=policy.allow_estimates,
         baselines=baselines or base.baselines,
         forced=TrialOverrides(count=trials, warmup=warmup, min_time=min_time, min_time_gpu=min_time),
@@ -191,13 +192,24 @@ def _whole(least: int, most: int = MOST_TRIALS) -> Callable[[str], int]:
 
 
 def _seconds(text: str, unit: str = "seconds") -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = _number(text)
     if not 0 < seconds <= LONGEST_S:
         raise ValueError(f"expected {unit} above 0")
     return seconds
+
+
+def _patience(text: str) -> float:
+    seconds = _number(text)
+    if not 0 <= seconds <= LONGEST_S:
+        raise ValueError("expected seconds, or 0")
+    return seconds
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _budget(text: str) -> float:

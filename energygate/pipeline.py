@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from energygate.baseline.revision import in_another_repository, runs_at
+from msgspec import structs
+
+from energygate.baseline.at_base import AtBase, BaseCommit, load_at
+from energygate.baseline.base import Shown, Store
 from energygate.baseline.schema import encode_run
-from energygate.baseline.store import FolderStore, open_store
+from energygate.baseline.store import open_store
 from energygate.clock import Clock, SystemClock
 from energygate.compare import (
     FEWEST_TRIALS,
@@ -21,11 +24,12 @@ from energygate.compare import (
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, EnergyGateError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
+from energygate.history.sessions import is_brought
 from energygate.judging import doubt_of, judge, judge_two_stages, screen
 from energygate.measure.assignment import Assignment, require_own_code
 from energygate.measure.energy import Energy
 from energygate.measure.frequency import frequency_note
-from energygate.measure.lock import machine_lock
+from energygate.measure.lock import Patience, machine_lock
 from energygate.measure.machine import Roots, describe_hardware, describe_machine
 from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import Session
@@ -54,6 +58,7 @@ from energygate.model import (
     Run,
 )
 from energygate.policy import Policy
+from energygate.policy_changes import policy_changes
 from energygate.report.json import encode_report
 from energygate.report.markdown import render_markdown
 from energygate.report.progress import Silent
@@ -92,7 +97,7 @@ class Finished:
 
     run: Run
     report: GateReport | None = None
-    stored: Path | None = None
+    stored: Shown | None = None
     unfit: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
     compared: str = ""
@@ -155,20 +160,17 @@ class Job:
 
     settings: Settings
     session: Session
-    store: FolderStore
+    store: Store
     baseline: Baseline
     confirming: Confirming | None = None
     servers: Servers = field(default_factory=Servers)
     remarks: tuple[str, ...] = ()
+    policy_changes: tuple[str, ...] = ()
     _unstarted: set[str] = field(default_factory=set)  # what asks a server that somebody else has started
 
     def confirm_with(self, confirming: Confirming) -> None:
         """Let what looks worse be measured again beside its base: then only that can fail it."""
         self.confirming = confirming
-        at_base = runs_at(self.store.root, confirming.commit, top=confirming.top)
-        self.baseline = replace(self.baseline, at_base=at_base)
-        if remark := in_another_repository(self.store.root, top=confirming.top):
-            self.remarks = (*self.remarks, remark)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -176,7 +178,8 @@ class Job:
         infos = tuple(f"{info.name}: {', '.join(info.domains)}" for info in self.session.meters.infos)
         idle = self.session.idle
         windows = f"idle power: {format_quantity(idle.window_s, 's')} before the first and after the last trial"
-        return (*(self.session.notes or infos), *((windows,) if idle.is_wanted else ()), *self.remarks)
+        said = (*self.policy_changes, *self.remarks)
+        return (*(self.session.notes or infos), *((windows,) if idle.is_wanted else ()), *said)
 
     def energy(self, name: str, marker: MarkerKeys, *, location: Location | None) -> Energy:
         """Give the object behind the `energy` fixture of one test."""
@@ -184,8 +187,9 @@ class Job:
         settings = self.settings.trials_for(name, marker.as_trials())
         return Energy(self.session, settings, name=name, location=location)
 
-    def measure(self, named: NamedSuite, *, location: Location | None = None) -> Benchmark:
+    def measure(self, named: NamedSuite) -> Benchmark:
         """Measure one suite."""
+        location = named.location
         self.session.rules[named.name] = MarkerKeys(limit=named.suite.limits).as_rules()
         settings = self.settings.trials_for(named.name, named.suite.trials)
         built = workload(
@@ -248,7 +252,7 @@ class Job:
             case Mode.RECORD:
                 return self._recorded(run, kept)
             case Mode.GATE:
-                return Finished(run=run, report=self._judge(run, in_scope))
+                return Finished(run=run, report=self._first_of_all(self._judge(run, in_scope)))
 
     def _recorded(self, run: Run, kept: Path | None) -> Finished:
         """Add a run to the store, if it holds a session; `kept` is where it was saved besides."""
@@ -260,6 +264,10 @@ class Job:
         except EnergyGateError as error:
             return Finished(run=run, unfit=unfit, unwritten=(f"{error} {_lost(kept)}",))
 
+    def _first_of_all(self, report: GateReport) -> GateReport:
+        """Put what the change under test makes of the policy above every other warning."""
+        return structs.replace(report, warnings=(*self.policy_changes, *report.warnings))
+
     def _judge(self, run: Run, in_scope: Callable[[str], bool]) -> GateReport:
         rules = {each.name: self.settings.rules_for(each.name, each.rules) for each in run.benchmarks}
         policy = replace(self.settings.policy, rules=rules)
@@ -267,7 +275,7 @@ class Job:
         known = [benchmark.name for benchmark in (*run.benchmarks, *missing)]
         unused = (*self.settings.unused_patterns(known), *self.settings.unknown_canary(known))
         if self.confirming is None:
-            return judge(run, self.baseline, policy, missing=missing, warnings=unused)
+            return judge(run, self.baseline, policy, missing=missing, warnings=(*self.remarks, *unused))
         queued = screen(run, self.baseline, policy)
         suspects = tuple(name for name in queued if name not in self._unstarted)
         found = self.confirming(suspects, policy) if suspects else Confirmed()
@@ -287,10 +295,15 @@ class Job:
 
 
 @contextmanager
-def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
+def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit | None = None) -> Iterator[Job]:
     """Open meters and baselines, so that whatever is wrong with them is said before anything is measured.
 
     Whatever stops the job, an interrupt above all: what was measured is kept where `save` says.
+
+    Parameters
+    ----------
+    base : BaseCommit, optional
+        What the working tree is a change of: baselines are read as that commit has them.
 
     Raises
     ------
@@ -308,7 +321,7 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
             why="The second run would replace the first.",
             fix="Interleave one of them at a time, or let one process measure all.",
         )
-    with interrupted_by_sigterm(), _measuring(settings) as opened, _whole_tree(opened.group):
+    with interrupted_by_sigterm(), _measuring(settings, surroundings) as opened, _whole_tree(opened.group):
         meters = opened.group
         now = surroundings.now()
         store = open_store(settings.baselines, folder=settings.folder)
@@ -317,7 +330,7 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
         session = Session(
             meters=meters,
             machine=describe_machine(roots, meters=_hard_keys(meters), hardware=meters.hardware),
-            source=read_source(settings.folder, ignore=relative_to(store.root, settings.folder)),
+            source=read_source(settings.folder, ignore=below(store, settings.folder)),
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{surroundings.token()}",
             started_at=now.replace(microsecond=0),
             clock=surroundings.clock,
@@ -333,9 +346,16 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
         )
         if settings.mode is Mode.RECORD:
             refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
-            require_writable(store.root / session.machine.fingerprint / "run.json")
-        baseline = store.load(session.machine.fingerprint) if settings.mode is Mode.GATE else Baseline()
-        job = Job(settings=settings, session=session, store=store, baseline=baseline)
+            store.require_writable(session.machine.fingerprint)
+        found = _baseline(settings, store, session.machine.fingerprint, base)
+        job = Job(
+            settings=settings,
+            session=session,
+            store=store,
+            baseline=found.baseline,
+            remarks=(*found.warnings, *(() if settings.mode is Mode.MEASURE else store.remarks())),
+            policy_changes=() if base is None else policy_changes(settings.config, settings.folder, base),
+        )
         try:
             yield job
         except BaseException:
@@ -346,11 +366,23 @@ def open_job(settings: Settings, surroundings: Surroundings) -> Iterator[Job]:
                 job.servers.close()
 
 
+def _baseline(settings: Settings, store: Store, fingerprint: str, base: BaseCommit | None) -> AtBase:
+    if settings.mode is not Mode.GATE:
+        return AtBase(baseline=Baseline())
+    return AtBase(baseline=store.load(fingerprint)) if base is None else load_at(store, fingerprint, base)
+
+
+def below(store: Store, folder: Path) -> str:
+    """Where a store is below a folder, as `read_source` ignores it; nothing where it is elsewhere."""
+    return "" if store.folder is None else relative_to(store.folder, folder)
+
+
 @contextmanager
-def _measuring(settings: Settings) -> Iterator[OpenedMeters]:
+def _measuring(settings: Settings, surroundings: Surroundings) -> Iterator[OpenedMeters]:
     """Open the meters asked for, while no other job measures what they read. Raises ConfigError or MeterUnavailable."""
+    patience = Patience(timeout_s=settings.lock_timeout_s, tell=surroundings.progress.waiting, clock=surroundings.clock)
     with ExitStack() as machine:
-        refusal = _hold(machine, settings)
+        refusal = _hold(machine, settings, patience)
         opened = _open_meters(settings)
         with opened.group as meters:
             if not reads_hardware(meter.name for meter in meters.meters):
@@ -360,7 +392,7 @@ def _measuring(settings: Settings) -> Iterator[OpenedMeters]:
             yield opened
 
 
-def _hold(machine: ExitStack, settings: Settings) -> MeterUnavailable | None:
+def _hold(machine: ExitStack, settings: Settings, patience: Patience) -> MeterUnavailable | None:
     """Hold the machine before anything of it is read.
 
     Returns
@@ -375,12 +407,15 @@ def _hold(machine: ExitStack, settings: Settings) -> MeterUnavailable | None:
     """
     if settings.assignment is not None or not reads_hardware(settings.meters):
         return None  # whoever assigned this process a part of its own job holds the machine already
+    if settings.meters != ("auto",):
+        machine.enter_context(machine_lock(settings.sysfs, patience=patience))
+        return None
     try:
         machine.enter_context(machine_lock(settings.sysfs))
     except MeterUnavailable as refusal:
-        if settings.meters != ("auto",) or finds_counter(meter_options(settings)):
-            raise
-        return refusal
+        if not finds_counter(meter_options(settings)):
+            return refusal
+        machine.enter_context(machine_lock(settings.sysfs, patience=patience))
     return None
 
 
@@ -468,7 +503,8 @@ def _lost(kept: Path | None) -> str:
 
 def _missing(run: Run, baseline: Baseline, in_scope: Callable[[str], bool]) -> tuple[Benchmark, ...]:
     """Give the benchmarks that the newest stored run of this scope has and this run has not."""
-    scopes = ([b for b in stored.benchmarks if in_scope(b.name)] for stored in baseline.runs)
+    merged = (stored for stored in baseline.runs if not is_brought(stored, baseline.at_base))
+    scopes = ([b for b in stored.benchmarks if in_scope(b.name)] for stored in merged)
     newest = next((benchmarks for benchmarks in scopes if benchmarks), [])
     return tuple(benchmark for benchmark in newest if run.benchmark(benchmark.name) is None)
 

@@ -93,7 +93,8 @@ class Measuring:
         stack = ExitStack()
         config.add_cleanup(stack.close)
         surroundings = Surroundings(progress=_Lines(config))
-        job = stack.enter_context(open_job(settings, surroundings))
+        base = found[0].as_base if found[0] else None
+        job = stack.enter_context(open_job(settings, surroundings, base=base))
         measuring = cls(config, settings, job)
         measuring.confirm_with(found, here, surroundings)
         return measuring
@@ -301,7 +302,7 @@ class SuiteItem(pytest.Item):
         """Measure the suite; the test fails where what stops it makes its benchmark invalid, or no trial is valid."""
         plugin = self.config.stash[_MEASURING]
         plugin.refuse_to_repeat(self)
-        benchmark = plugin.job.measure(self.named, location=_location(self))
+        benchmark = plugin.job.measure(self.named)
         reasons = [] if benchmark.valid else [reason for reason, _ in reasons_by_code(benchmark.trials)]
         if failure := benchmark.invalid or "\n".join(reasons):
             pytest.fail(failure, pytrace=False)

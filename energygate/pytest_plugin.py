@@ -24,12 +24,13 @@ _VALUED: Final = (
     ),
     ("config", "FILE", "configuration file (default: energygate.yml if there)"),
     ("sysfs", "DIR", "where sysfs is mounted (default: /sys)"),
-    ("baselines", "DIR", "where runs are stored (default: baselines)"),
+    ("baselines", "URI", "where runs are stored: a folder (default: baselines), git:BRANCH, s3://BUCKET/FOLDER"),
     ("against", "REF", "measure suspects again, in turn with this git revision, auto or none: only that can fail them"),
     ("trials", "N", "trials that count"),
     ("warmup", "N", "discarded trials before them"),
     ("min-time", "SECONDS", "shortest trial"),
     ("save", "FILE", "write the run as JSON"),
+    ("lock-timeout", "SECONDS", "wait so long for a machine that another job measures (default: 0)"),
     ("fail-on", "LIST", "outcomes that fail the session (default: regressed,over_limit,invalid)"),
 )
 _FLAGS: Final = (

@@ -14,7 +14,7 @@ from energygate.measure.assignment import Assignment
 from energygate.measure.conditions import NoiseLimits
 from energygate.measure.requirement import TrialSettings
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
-from energygate.model import Metric, OwnRules
+from energygate.model import Location, Metric, OwnRules
 from energygate.policy import Policy, Rules
 from energygate.workloads.suites import Limits, Suite, TrialOverrides
 from energygate.workloads.text import printable
@@ -87,16 +87,22 @@ class SideSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSuite:
-    """A suite, the file that its paths are relative to, and the prefix of its benchmark's name."""
+    """A suite, the file that its paths are relative to, its line in it, and the prefix of its benchmark's name."""
 
     suite: Suite
     file: Path
     prefix: str
+    line: int = 1
 
     @property
     def name(self) -> str:
         """The benchmark's name."""
         return f"{self.prefix}::{self.suite.name}"
+
+    @property
+    def location(self) -> Location:
+        """Where it is defined."""
+        return Location(file=self.prefix, line=self.line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +115,8 @@ class Settings:
         Where benchmark names and the configuration's paths are relative to.
     baselines : str
         Where runs are stored: a folder.
+    lock_timeout_s : float
+        How long to wait for a machine that another job measures.
     forced, forced_budget : TrialOverrides, float
         What options said about trials and the budget: it wins over markers, suites and patterns.
     sides : SideSettings
@@ -128,6 +136,7 @@ class Settings:
     prometheus: PrometheusOptions | None = None
     estimate: EstimateOptions = field(default_factory=EstimateOptions)
     noise: NoiseLimits = field(default_factory=NoiseLimits)
+    lock_timeout_s: float = 0.0
     idle_s: float = 0.0
     allow_estimates: bool = False
     baselines: str = "baselines"

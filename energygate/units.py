@@ -80,8 +80,8 @@ def _written(value: float, decimals: int) -> str:
 
 
 def _decimals(rounded: float) -> int:
-    """How many decimals three significant digits have; fewer than none for large values."""
-    return 2 - math.floor(math.log10(abs(rounded)))
+    """How many decimals three significant digits have; fewer than none for large values, two for nothing at all."""
+    return 2 - math.floor(math.log10(abs(rounded))) if rounded else 2
 
 
 def format_change(ratio: float) -> str:

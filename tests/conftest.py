@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["pytester", "rig.fixtures"]
+pytest_plugins = ["pytester", "rig.fixtures", "rig.storage", "rig.github"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell ignores SIGINT for what it starts in the background, and children inherit that: the tests of interrupts

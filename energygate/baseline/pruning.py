@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from energygate.baseline.store import StoredRun
+from energygate.baseline.base import StoredRun
 from energygate.model import Acceptance, Run
 from energygate.workloads.text import printable
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -15,10 +15,11 @@ from energygate.baseline.accepting import (
     pointing_acceptance,
     require_benchmark,
 )
+from energygate.baseline.base import Store
 from energygate.baseline.pruning import Keep, thinned, unneeded
 from energygate.baseline.revision import git_user
-from energygate.baseline.store import FolderStore, open_store
-from energygate.cli.options import given_run, own_option, settings_of, window_rules
+from energygate.baseline.store import open_store
+from energygate.cli.options import BASELINES, given_run, own_option, settings_of, window_rules
 from energygate.errors import ConfigError
 from energygate.history.timeline import WindowRules
 from energygate.history.window import said_of
@@ -28,6 +29,8 @@ from energygate.settings import Settings
 from energygate.workloads.text import printable
 
 Shown = tuple[Run, Acceptance]
+_COMMIT_IT: Final = "commit it with the change that it accepts"
+_HOLDS_NOW: Final = "it holds from now on, for every branch"
 
 
 @click.command("accept")
@@ -37,7 +40,7 @@ Shown = tuple[Run, Acceptance]
 @own_option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day on which it holds.")
 @own_option("--by", metavar="NAME", help="Who accepts it (default: git's user.name).")
 @click.option("--config", metavar="FILE")
-@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+@click.option("--baselines", metavar="URI", help=BASELINES)
 @click.option("--allow-estimates", is_flag=True, default=None, help="An estimated run may be stored.")
 def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> None:
     """Accept a new level of each BENCHMARK: later runs are compared with it.
@@ -66,7 +69,7 @@ def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> N
         path = store.add(accepting)
         for sentence in sentences:
             click.echo(f"accepted {sentence}")
-        click.echo(f"stored as {path}: commit it with the change that it accepts")
+        click.echo(f"stored as {path}: {_COMMIT_IT if store.folder else _HOLDS_NOW}")
 
 
 def _acceptances(
@@ -106,7 +109,7 @@ def _at(acceptance: Acceptance) -> dt.datetime:
     return acceptance.at
 
 
-def _named_run(which: str, store: FolderStore) -> Run:
+def _named_run(which: str, store: Store) -> Run:
     path = Path(which)
     if path.suffix == ".json" or path.is_file():
         return given_run(path)
@@ -131,7 +134,7 @@ def _accepting(shown: Sequence[Shown], stored: frozenset[str], run_id: str) -> R
 @own_option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove only what is older.")
 @own_option("--yes", is_flag=True, help="Remove them; without it they are listed.")
 @click.option("--config", metavar="FILE")
-@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+@click.option("--baselines", metavar="URI", help=BASELINES)
 def prune(*, keep: int, older_than: int | None, yes: bool, **options: Any) -> None:
     """List the stored runs that nothing needs any more, and with --yes remove them.
 
@@ -147,9 +150,9 @@ def prune(*, keep: int, older_than: int | None, yes: bool, **options: Any) -> No
         before_acceptance=settings.policy.window,
     )
     going = unneeded(stored, rule)
+    if yes and going:
+        store.remove(*going)
     for each in going:
-        if yes:
-            store.remove(each)
         click.echo(f"{'removed' if yes else 'would remove'} {each.path}")
     for sentence in thinned(stored, going, settings.policy.min_sessions):
         click.echo(f"warning: {sentence}", err=True)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from energygate.cli.options import HOW_TO_RECORD, given_run, own_option, settings_of, store_of, window_rules
+from energygate.cli.options import BASELINES, HOW_TO_RECORD, given_run, own_option, settings_of, store_of, window_rules
 from energygate.cli.output import write_out
 from energygate.compare import are_paired
 from energygate.errors import BaselineError, ConfigError
@@ -36,7 +36,7 @@ _ALL_SESSIONS = 50
 @click.command()
 @click.argument("benchmark", required=False)
 @click.option("--config", metavar="FILE")
-@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+@click.option("--baselines", metavar="URI", help=BASELINES)
 @own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def history(benchmark: str | None, *, as_json: bool, **options: Any) -> None:
     """Show the stored sessions of each benchmark, or of BENCHMARK: levels, changes, and who accepted what.
@@ -58,7 +58,7 @@ def history(benchmark: str | None, *, as_json: bool, **options: Any) -> None:
 @own_option("--detect", metavar="PERCENT", help="The increase that is to be found: 3% (default: gate.budget).")
 @own_option("--queued", type=click.IntRange(min=1), default=1, help="Benchmarks that are measured again at once.")
 @click.option("--config", metavar="FILE")
-@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+@click.option("--baselines", metavar="URI", help=BASELINES)
 @own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def plan_trials(benchmark: str | None, *, detect: str | None, queued: int, as_json: bool, **options: Any) -> None:
     """Say how many blocks or sessions find an increase, and what today's settings find, from the stored noise."""
@@ -83,7 +83,7 @@ def plan_trials(benchmark: str | None, *, detect: str | None, queued: int, as_js
     help="Test on one commit interleaved with itself: the two runs of `energygate ab`.",
 )
 @click.option("--config", metavar="FILE")
-@click.option("--baselines", metavar="DIR", help="Where runs are stored.")
+@click.option("--baselines", metavar="URI", help=BASELINES)
 @own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def aa(*, blocks: tuple[Path, Path] | None, as_json: bool, **options: Any) -> None:
     """Test the test where nothing changed: how often it alarms, and what it finds of planted 3, 5 and 10 %.
@@ -104,7 +104,7 @@ def _stored_tests(options: dict[str, Any], settings: Settings) -> list[SelfTest]
     tests = [test for machine, found in machines if (test := _tested(found, machine, settings, rules)) is not None]
     if not tests:
         raise BaselineError(
-            f"No benchmark in {store_of(options).root} has {FEWEST_SESSIONS} sessions on one level.",
+            f"No benchmark in {store_of(options).where} has {FEWEST_SESSIONS} sessions on one level.",
             why="Each is compared with the others, and fewer than three others convict nothing.",
             fix=f"Record more runs of the main branch: {HOW_TO_RECORD}.",
         )
@@ -217,7 +217,7 @@ def _none_stored(options: dict[str, Any], benchmark: str | None) -> BaselineErro
     names = [] if benchmark is None else _names(_stored_runs(options))
     stored = f"It has {most_alike(benchmark, names)}. " if benchmark and names else ""
     return BaselineError(
-        f"{store_of(options).root} holds {what}.",
+        f"{store_of(options).where} holds {what}.",
         fix=f"{stored}`energygate baseline list` shows the stored runs; {HOW_TO_RECORD} stores one.",
     )
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from energygate.cli.options import interleaving_options, judging_options, own_option, settings_of, spelt
+from energygate.cli.options import interleaving_options, judging_options, lock_timeout, own_option, settings_of, spelt
 from energygate.cli.output import print_finished
 from energygate.interleaving.ab import interleave
 from energygate.meters.select import METER_NAMES
 from energygate.pipeline import Surroundings
+from energygate.report.progress import Waits
 from energygate.workloads.text import printable
 
 _SAVE = (
@@ -29,6 +30,7 @@ _SAVE = (
 @click.option("--min-time", metavar="SECONDS", help="Shortest trial.")
 @click.option("--budget", metavar="PERCENT", help="An increase proven smaller than this passes: 5%.")
 @click.option("--save", metavar="FILE", help=_SAVE)
+@lock_timeout
 @judging_options
 def ab(command: tuple[str, ...], *, base: str, as_json: bool, **options: Any) -> None:
     """Measure COMMAND at REF and in the working tree in turn, and compare: `energygate ab --base main -- COMMAND`.
@@ -37,7 +39,9 @@ def ab(command: tuple[str, ...], *, base: str, as_json: bool, **options: Any) ->
     (pytest --energy, energygate run) is judged by its benchmarks; any other is the benchmark itself.
     """
     settings = settings_of(options)
-    finished = interleave(settings, command, base, here=Path.cwd(), surroundings=Surroundings(), tell=say)
+    finished = interleave(
+        settings, command, base, here=Path.cwd(), surroundings=Surroundings(progress=Waits(say)), tell=say
+    )
     print_finished(finished, as_json=as_json)
     sys.exit(finished.exit_code)
 

@@ -14,7 +14,9 @@ from energygate.cli.boundary import Boundary
 COMMANDS: Final = {
     "aa": "history:aa",
     "ab": "interleaving:ab",
+    "action": "action:action",
     "baseline": "baselines:baseline",
+    "comment": "comment:comment",
     "compare": "judging:compare",
     "doctor": "doctor:doctor",
     "history": "history:history",

@@ -44,7 +44,7 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
         progress = LiveProgress(console) if interactive else PlainProgress(console)
         stack.enter_context(progress)
         surroundings = Surroundings(progress=progress)
-        job = stack.enter_context(open_job(settings, surroundings))
+        job = stack.enter_context(open_job(settings, surroundings, base=base.as_base if base else None))
         if base is not None:
             again = _again(files, settings)
             job.confirm_with(

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import click
 
-from energygate.baseline.store import FolderStore, open_store, read_run
+from energygate.baseline.base import Store
+from energygate.baseline.store import open_store, read_run
 from energygate.config import DEFAULT_FILE, config_path, find_home, load_settings
 from energygate.errors import ConfigError
 from energygate.gate import compare_rules
@@ -23,6 +24,7 @@ Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 _OF_PYTEST: Final = re.compile(r"(?<!pytest --energy )--energy-")  # what names pytest itself stays
 HOW_TO_RECORD: Final = "`energygate run --mode record` or `pytest --energy --energy-mode=record`"
+BASELINES: Final = "Where runs are stored: a folder, git:BRANCH, or a URL such as s3://BUCKET/FOLDER."
 AGAINST: Final = (
     "Measure suspects again, in turn with this git revision; auto: the merge base of a pull request; none: not at all "
     "(default: auto)."
@@ -32,6 +34,12 @@ AGAINST: Final = (
 def own_option(name: str, *more: str, **how: Any) -> Option:
     """Give an option that is no setting: `settings_of` does not look it up, so here is where the environment is."""
     return click.option(name, *more, envvar=f"ENERGYGATE_{name.lstrip('-').upper().replace('-', '_')}", **how)
+
+
+def lock_timeout(command: Command) -> Command:
+    """Add the option of what waits for the machine."""
+    text = "Wait so long for a machine that another job measures (default: 0)."
+    return click.option("--lock-timeout", metavar="SECONDS", help=text)(command)
 
 
 def measuring_options(command: Command) -> Command:
@@ -51,6 +59,7 @@ def measuring_options(command: Command) -> Command:
         click.option("--warmup", metavar="N", help="Discarded trials before them."),
         click.option("--min-time", metavar="SECONDS", help="Shortest trial."),
         click.option("--save", metavar="FILE", help="Write the run as JSON."),
+        lock_timeout,
     ]
     return _with(options, command)
 
@@ -72,7 +81,7 @@ def judging_options(command: Command) -> Command:
     """Add the options of every command that judges."""
     options: list[Option] = [
         click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there)."),
-        click.option("--baselines", metavar="DIR", help="Where runs are stored."),
+        click.option("--baselines", metavar="URI", help=BASELINES),
         click.option("--fail-on", metavar="LIST", help="Outcomes that fail."),
         click.option("--report", multiple=True, metavar="FORMAT:FILE", help="Write a report: json or markdown."),
         own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
@@ -115,7 +124,7 @@ def config_file(options: dict[str, Any]) -> Path:
     return config_path(named, folder=find_home(here), here=here)
 
 
-def store_of(options: dict[str, Any]) -> FolderStore:
+def store_of(options: dict[str, Any]) -> Store:
     """Where runs are stored."""
     settings = settings_of(options)
     return open_store(settings.baselines, folder=settings.folder)

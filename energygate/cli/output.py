@@ -43,6 +43,12 @@ def print_unwritten(sentences: Iterable[str]) -> None:
         click.echo(f"error: {spelt(sentence)}", err=True)
 
 
+def warn(sentences: Iterable[str]) -> None:
+    """Say what to look after, beside the results."""
+    for sentence in sentences:
+        click.echo(f"warning: {sentence}", err=True)
+
+
 def print_report(report: GateReport, *, as_json: bool) -> None:
     """Print a report."""
     if as_json:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from energygate.baseline.at_base import BaseCommit
 from energygate.baseline.store import open_store
 from energygate.git import Git, commit_of, repository_of
-from energygate.measure.source import read_source, relative_to
+from energygate.measure.source import read_source
+from energygate.pipeline import below
 from energygate.settings import Settings
 
 _AUTO: Final = "auto"
@@ -29,6 +31,11 @@ class Revision:
     git: Git
     name: str
     commit: str
+
+    @property
+    def as_base(self) -> BaseCommit:
+        """What baselines are read from."""
+        return BaseCommit(commit=self.commit, top=self.git.folder)
 
     @property
     def shown(self) -> str:
@@ -72,7 +79,7 @@ def base_of(settings: Settings, *, folder: Path, environ: Mapping[str, str]) -> 
 
 def _other_than_the_tree(base: Revision, settings: Settings) -> tuple[Revision | None, tuple[str, ...]]:
     store = open_store(settings.baselines, folder=settings.folder)
-    head = read_source(settings.folder, ignore=relative_to(store.root, settings.folder))
+    head = read_source(settings.folder, ignore=below(store, settings.folder))
     if head.commit != base.commit or head.dirty:
         return base, ()
     note = (

@@ -6,15 +6,35 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from energygate.clock import Clock, SystemClock
 from energygate.errors import MeterUnavailable
 
 _OWN_SYSFS: Final = Path("/sys")
 _LOCKS: Final = Path("/proc/locks")
+_RETRY_S: Final = 1.0
+_TOLD_EACH_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for a machine that another job measures, and who hears of it, once a minute."""
+
+    timeout_s: float = 0.0
+    tell: Callable[[str], None] = lambda _line: None
+    clock: Clock = field(default_factory=SystemClock)
+
+
+_NONE: Final = Patience()
+
+
+class _Taken(MeterUnavailable):
+    """Another job holds the machine."""
 
 
 def lock_folders() -> tuple[Path, ...]:
@@ -31,7 +51,7 @@ def lock_name(sysfs: Path) -> str:
 
 
 @contextmanager
-def machine_lock(sysfs: Path, *, folders: Sequence[Path] | None = None) -> Iterator[None]:
+def machine_lock(sysfs: Path, *, folders: Sequence[Path] | None = None, patience: Patience = _NONE) -> Iterator[None]:
     """Hold the machine for one job.
 
     The kernel gives the lock back however the process ends; one that is killed leaves an empty file.
@@ -40,18 +60,50 @@ def machine_lock(sysfs: Path, *, folders: Sequence[Path] | None = None) -> Itera
     ----------
     folders : sequence of Path, optional
         Where to lock. It is done in each that can be used: a job of another user may have only one of them.
+    patience : Patience, optional
+        How long to wait for another job; not at all if left out.
 
     Raises
     ------
     MeterUnavailable
         Another job holds it, or no folder can be used.
     """
-    paths = [folder / lock_name(sysfs) for folder in folders or lock_folders()]
-    with ExitStack() as held:
-        refusals = [refusal for path in dict.fromkeys(paths) if (refusal := _lock(path, held)) is not None]
-        if len(refusals) == len(dict.fromkeys(paths)):
-            raise _no_lock(refusals)
+    paths = tuple(dict.fromkeys(folder / lock_name(sysfs) for folder in folders or lock_folders()))
+    with _awaited(paths, patience):
         yield
+
+
+def _awaited(paths: Sequence[Path], patience: Patience) -> ExitStack:
+    """Lock as soon as the other job lets go; between tries nothing is held, so that two who wait do not block a third.
+
+    Raises
+    ------
+    MeterUnavailable
+        It held on for too long, or no folder can be used.
+    """
+    clock = patience.clock
+    began_s = told_s = clock.now_s()
+    deadline_s = began_s + patience.timeout_s
+    while True:
+        try:
+            return _locked(paths)
+        except _Taken as taken:
+            now_s = clock.now_s()
+            if now_s >= deadline_s:
+                raise _out_of_patience(taken, patience.timeout_s) if patience.timeout_s else taken from None
+            if now_s >= told_s:
+                patience.tell(f"waiting for the machine, {(now_s - began_s) / 60:.0f} min so far: {taken.what}")
+                told_s += _TOLD_EACH_S
+        clock.sleep(min(_RETRY_S, deadline_s - clock.now_s()))
+
+
+def _locked(paths: Sequence[Path]) -> ExitStack:
+    """Lock in each folder that can be used. Raises MeterUnavailable."""
+    with ExitStack() as held:
+        refusals = [refusal for path in paths if (refusal := _lock(path, held)) is not None]
+        if len(refusals) == len(paths):
+            raise _no_lock(refusals)
+        return held.pop_all()
 
 
 def _lock(path: Path, held: ExitStack) -> OSError | None:
@@ -120,13 +172,19 @@ def _holder(descriptor: int) -> str:
     return f"process {pids[0]}" if pids and int(pids[0]) > 0 else ""
 
 
-def _taken(path: Path, holder: str) -> MeterUnavailable:
+def _taken(path: Path, holder: str) -> _Taken:
     who = f"{holder} holds {path}" if holder else f"{path} is held"
-    return MeterUnavailable(
+    return _Taken(
         f"Another energygate job is measuring on this machine: {who}.",
         why="The counters count the whole machine, so each job would measure the other.",
-        fix="Wait until it has ended, or end it. In CI let jobs of this machine queue: one runner, or one "
-        "`concurrency` group.",
+        fix="Wait until it has ended, or end it; --energy-lock-timeout=SECONDS waits for it. In CI let one runner "
+        "serve this machine.",
+    )
+
+
+def _out_of_patience(taken: _Taken, timeout_s: float) -> _Taken:
+    return _Taken(
+        f"The machine was busy for all of {timeout_s:g} s (lock_timeout). {taken.what}", why=taken.why, fix=taken.fix
     )
 
 

@@ -76,6 +76,12 @@ def worktrees(git: Git, commit: str) -> Iterator[Worktrees]:
         yield Worktrees(folder=folder, commit=commit, notes=notes)
 
 
+def remove_left(git: Git) -> tuple[int, ...]:
+    """Remove what killed runs of this repository left, and give the processes that still ran there and were ended."""
+    common = _common_folder(git)
+    return tuple(pid for left in _folders(common, _prefix(common)) for pid in _remove_if_dead(common, left))
+
+
 @contextmanager
 def copying() -> Iterator[None]:
     """Name the error of whatever is written for the sides. Raises ConfigError."""
@@ -98,7 +104,7 @@ def _private_folder(git: Git) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """
     temporary, common = _temporary(git), _common_folder(git)
     prefix = _prefix(common)
-    ended = tuple(pid for left in _folders(common, prefix) for pid in _remove_if_dead(common, left))
+    ended = remove_left(git)
     folder = temporary / f"{prefix}{secrets.token_hex(_TOKEN_BYTES)}"
     lock = _lock_of(folder)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

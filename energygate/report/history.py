@@ -26,11 +26,11 @@ def history_document(trends: Sequence[Trend]) -> dict[str, Any]:
     return {"schema": "energygate.history/1", "benchmarks": msgspec.to_builtins(list(trends))}
 
 
-def sparkline(values: Sequence[float]) -> str:
+def sparkline(values: Sequence[float], *, bars: str = _BARS) -> str:
     """One bar for each value, from the smallest to the largest; values that hardly differ are all low."""
     low, high = min(values), max(values)
     span = max(high - low, 0.01 * high)  # the noise of a quiet machine must not look like a mountain range
-    return "".join(_BARS[int((value - low) / span * (len(_BARS) - 1))] for value in values)
+    return "".join(bars[int((value - low) / span * (len(bars) - 1))] for value in values)
 
 
 def _lines(trends: Sequence[Trend]) -> Iterator[Text]:

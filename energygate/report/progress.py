@@ -1,5 +1,6 @@
 """How far it is: a live line on a terminal, a plain line per benchmark elsewhere."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -61,6 +62,16 @@ class PlainProgress:
     def waiting(self, line: str) -> None:
         """Print it."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class Waits:
+    """Only what is waited for."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.waiting = tell
+
+    def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
+        """Say nothing."""
 
 
 class Silent:

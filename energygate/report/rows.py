@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from energygate.model import GateReport, Label, MeterInfo, Metric, Net, Outcome, Row, Times, count_outcomes
 from energygate.units import MINUS, format_change, format_p, format_quantity, format_uncertainty
+from energygate.workloads.text import printable
 
 SIGNS: Final = {
     Outcome.OVER_LIMIT: "\N{CROSS MARK}",
@@ -35,6 +37,12 @@ TIMES: Final = {
     "decode_s": "decode per request",
 }
 _ABSENT: Final = "\N{EN DASH}"
+_FINE: Final = frozenset({Outcome.PASS, Outcome.IMPROVED})
+_NOT_MEASURED: Final = frozenset({Outcome.INVALID, Outcome.MISSING})
+_NOT_JUDGED: Final = _NOT_MEASURED | {Outcome.INCOMPARABLE, Outcome.NO_BASELINE}
+_NOTHING_RAN: Final = "no benchmark ran"
+_TITLE: Final = 120  # what a check run's title may have
+_TITLE_NAME: Final = 60
 DOUBTFUL: Final[dict[Label, str]] = {
     "estimate": "estimates by model, not measurements",
     "integrated power": "integrated power, not measured energy",
@@ -113,25 +121,43 @@ def p_adjusted(row: Row) -> str:
     return _ABSENT if row.p_adjusted is None else format_p(row.p_adjusted)
 
 
-def headline(report: GateReport) -> str:
-    """One sentence of plain text: the worst that was found. The benchmark's name stands in braces: `{}`."""
-    if not report.comparisons:
-        return "nothing was measured"
+def headline(report: GateReport, *, quote: Callable[[str], str] = str) -> str:
+    """One sentence: the worst that was found, and of which benchmark.
+
+    Parameters
+    ----------
+    quote : callable
+        Makes names and reasons fit for the format that is rendered.
+    """
+    found = {row.outcome for row in report.comparisons}
+    if not found:
+        return f"nothing valid was measured: {_NOTHING_RAN}"
     worst = report.comparisons[0]
-    if all(row.outcome is Outcome.INVALID for row in report.comparisons):
-        return "nothing valid was measured"
-    if worst.outcome in {Outcome.PASS, Outcome.IMPROVED}:
+    if found <= _FINE:
         return "no regression found"
+    if found <= _NOT_JUDGED:
+        what = "nothing valid was measured" if found <= _NOT_MEASURED else "nothing could be judged"
+        return f"{what}: {quote(worst.reason)}"
     word = "over the limit" if worst.outcome is Outcome.OVER_LIMIT else WORDS[worst.outcome]
-    return f"{word}. {{}} {_said_of(worst)}"
+    return f"{word}. {quote(worst.benchmark)} {_said_of(worst, quote)}"
 
 
-def _said_of(row: Row) -> str:
+def title(report: GateReport) -> str:
+    """Give the headline as plain text of at most 120 characters, a long name cut."""
+    return printable(headline(report, quote=partial(printable, limit=_TITLE_NAME)), limit=_TITLE)
+
+
+def in_a_word(report: GateReport) -> str:
+    """The worst outcome: what is kept of a verdict when a later one replaces it."""
+    return WORDS[report.comparisons[0].outcome] if report.comparisons else "nothing measured"
+
+
+def _said_of(row: Row, quote: Callable[[str], str]) -> str:
     match row.outcome:
         case Outcome.REGRESSED:
             return f"uses {_more(row)} {_IN_WORDS[row.metric]}"
         case Outcome.OVER_LIMIT if row.how == "anchor":
-            return f"uses {_more(row)} {_IN_WORDS[row.metric]} since anchor {row.anchor}"
+            return f"uses {_more(row)} {_IN_WORDS[row.metric]} since anchor {quote(row.anchor)}"
         case Outcome.OVER_LIMIT:
             return f"uses {typical(row.head, row)}, the limit is {typical(row.base, row)}"
         case Outcome.MISSING:
@@ -194,6 +220,19 @@ def sides(row: Row) -> str:
         return f"{typical(row.head, row)}, limit {typical(row.base, row)}"
     base = format_quantity(row.base, row.metric.unit).partition(" ")[0]
     return f"{base} \N{RIGHTWARDS ARROW} {typical(row.head, row)}"
+
+
+def cheaper_tokens(line: Line) -> str:
+    """Say that tokens got cheaper and requests dearer, where both are established; else nothing."""
+    row, beside = line.row, line.per_token
+    if row.metric is not Metric.J_PER_REQUEST or beside is None:
+        return ""
+    if row.ratio_low is None or beside.ratio_high is None or not beside.ratio_high < 1 < row.ratio_low:
+        return ""
+    return (
+        f"joules per output token {change(beside)}, per request {change(row)}: the answers got longer, and what a "
+        "request costs decides"
+    )
 
 
 def evidence(row: Row) -> str:

@@ -28,12 +28,18 @@ def test_a_folder_of_another_name_is_recorded_to_and_compared_with(project):
     assert len(list(project.path.glob("other/*/*.json"))) == 1
 
 
-@pytest.mark.parametrize("uri", ["git:baselines", "s3://bucket/runs"])
-def test_a_place_that_this_version_cannot_use_is_refused(project, uri):
-    assert project.usage_error(project.energy(f"--energy-baselines={uri}")) == (
-        f"baselines: {uri!r}: this version keeps baselines in a folder only. "
-        "Give a folder, for example `baselines: baselines`."
-    )
+@pytest.mark.parametrize(
+    ("uri", "fault"),
+    [
+        ("git:energy-baselines", " is in no git working tree. A branch is kept in a repository. Work in a clone; "),
+        ("git:a..b", "git allows no branch of that name. Give one, for example `baselines: git:energy-baselines`."),
+        ("nowhere://runs", "Protocol not known: nowhere. Install what reads nowhere:// URLs: fsspec, and its package"),
+    ],
+)
+def test_a_place_where_no_runs_can_be_is_refused(project, uri, fault):
+    said = project.usage_error(project.energy(f"--energy-baselines={uri}"))
+    assert said.startswith("baselines: ")
+    assert fault in said
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,15 @@ from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError
 from energygate.measure.requirement import TrialSettings
 from energygate.meters.options import EstimateOptions
-from energygate.model import Metric, Outcome
+from energygate.model import Location, Metric, Outcome
 from energygate.policy import Policy, Rules
 from energygate.settings import Mode, ReportTarget
 from energygate.workloads.suites import TrialOverrides
 
 COMMAND = "{name: one, kind: command, command: [./bench]}"
 TOP = (
-    "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, allow_estimates, baselines, trials, gate, "
-    "confirm, limits, overrides, anchors, canary, suites"
+    "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, lock_timeout, allow_estimates, baselines, trials, "
+    "gate, confirm, limits, overrides, anchors, canary, suites"
 )
 GATE = (
     "budget, min_effect, false_alarms, adjust, fail_on, confidence, power, session_sd, session_sd_weight, window, "
@@ -263,6 +263,26 @@ def test_a_suite_in_the_file_and_suites_in_files_are_named_by_their_path(load, t
     assert [suite.name for suite in own] == ["energygate.yml::one"]
 
 
+def test_a_suite_of_a_file_is_defined_at_its_own_line_all_of_a_matrix_at_one(tmp_path):
+    (file := tmp_path / "b.energy.yml").write_text(
+        "version: 1\n"
+        "suites:\n"
+        "  - name: one\n"
+        "    kind: command\n"
+        "    command: [sleep, '1']\n"
+        "\n"
+        "  - name: two\n"
+        "    kind: command\n"
+        "    command: [sleep, '2']\n"
+        "    matrix: {timeout: [5, 6]}\n"
+    )
+    assert [(each.name, each.location) for each in read_suites(file, folder=tmp_path)] == [
+        ("b.energy.yml::one", Location(file="b.energy.yml", line=3)),
+        ("b.energy.yml::two[timeout=5]", Location(file="b.energy.yml", line=7)),
+        ("b.energy.yml::two[timeout=6]", Location(file="b.energy.yml", line=7)),
+    ]
+
+
 def test_a_suite_file_outside_the_folder_is_named_by_its_name_alone(tmp_path):
     (file := tmp_path / "b.energy.yml").write_text(f"version: 1\nsuites: [{COMMAND}]\n")
     assert [suite.name for suite in read_suites(file, folder=tmp_path / "elsewhere")] == ["b.energy.yml::one"]
@@ -301,6 +321,15 @@ def test_every_option_can_come_from_the_environment(load, tmp_path):
         ReportTarget(format="json", path=tmp_path / "r.json"),
         ReportTarget(format="markdown", path=tmp_path / "r.md"),
     )
+
+
+def test_whoever_waits_for_the_machine_says_how_long_in_the_file_or_over_it(load):
+    assert load().lock_timeout_s == 0.0
+    assert load("lock_timeout: 60").lock_timeout_s == 60.0
+    assert load("lock_timeout: 60", environ={"ENERGYGATE_LOCK_TIMEOUT": "90"}).lock_timeout_s == 90.0
+    assert load("lock_timeout: 60", lock_timeout="0").lock_timeout_s == 0.0
+    with pytest.raises(ConfigError, match=r": lock_timeout: Expected `float` >= 0\.0\.$"):
+        load("lock_timeout: -1")
 
 
 def test_the_mode_can_come_from_the_environment(load):
@@ -386,6 +415,8 @@ def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):
         ("min-time", "0", "expected seconds above 0."),
         ("min-time", "inf", "expected seconds above 0."),
         ("min-time", "soon", "expected seconds above 0."),
+        ("lock-timeout", "-1", "expected seconds, or 0."),
+        ("lock-timeout", "nan", "expected seconds, or 0."),
         ("mode", "gait", "allowed: measure, gate, record."),
         ("budget", "5", "expected a percentage such as 5%, got '5'."),
         ("budget", "0%", "expected a percentage above 0% and up to 100%."),

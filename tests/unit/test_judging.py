@@ -1,9 +1,10 @@
 import pytest
 from fakes import COMMIT, NAME, STEADY_J, a_baseline, a_benchmark, a_meter, a_run, some_blocks, some_trials
+from msgspec.structs import replace
 
 from energygate.errors import ConfigError
 from energygate.judging import judge, judge_given, judge_interleaved, judge_two_stages, screen
-from energygate.model import Baseline, BaselineRuns, Head, Idle, Metric, Outcome
+from energygate.model import Baseline, BaselineRuns, Head, Idle, Metric, Outcome, Work
 from energygate.policy import Anchor, Confirm, Policy, Rules
 
 BLOCKS_J = (100.1, 99.8, 100.6, 100.2, 99.9, 100.3, 100.0, 99.7, 100.4, 100.5)
@@ -147,3 +148,39 @@ def test_a_shift_of_a_stored_session_shows_in_benchmarks_that_the_head_did_not_m
     stored = a_baseline(*([times(factor, name=name) for name in names] for factor in (1.0, 1.75, 1.0, 1.0)))
     (row,) = judge(a_run(times(1, name="b0"), day=9), stored, Policy()).comparisons
     assert (row.sessions, row.outcome) == (3, Outcome.PASS)
+
+
+def test_a_row_has_the_values_of_its_stored_sessions_oldest_first():
+    stored = a_baseline(times(1.02), times(1.01), times(1.0))  # newest first
+    (row,) = judge(a_run(times(1.0), day=9), stored, Policy()).comparisons
+    assert row.history == pytest.approx([row.head, row.head * 1.01, row.head * 1.02])
+
+
+def test_the_history_stays_beside_what_blocks_decided():
+    head = a_run(times(1.1), day=9)
+    (row,) = judge_two_stages(head, STORED, Policy(), confirmed=(BASE, WORSE)).comparisons
+    assert (row.how, len(row.history)) == ("interleaved", 3)
+
+
+def test_only_the_deciding_row_has_a_history_in_its_own_unit():
+    trials = [replace(each, work=Work(requests=10, output_tokens=100)) for each in some_trials(STEADY_J)]
+    policy = Policy(rules={NAME: Rules(limits={Metric.ENERGY_J: 1.0})})
+    report = judge(a_run(a_benchmark(trials=trials), day=9), a_baseline(*[a_benchmark(trials=trials)] * 3), policy)
+    found = {(row.metric, row.how): len(row.history) for row in report.comparisons}
+    assert found == {
+        (Metric.J_PER_REQUEST, "stored"): 3,
+        (Metric.J_PER_OUTPUT_TOKEN, "stored"): 0,
+        (Metric.ENERGY_J, "limit"): 0,
+    }
+
+
+def test_of_a_long_history_the_newest_twenty_are_shown():
+    stored = a_baseline(*[times(1 + n / 1000) for n in range(25)])
+    (row,) = judge(a_run(times(1.0), day=29), stored, Policy(window=25)).comparisons
+    assert len(row.history) == 20
+    assert row.history[0] / row.history[-1] == pytest.approx(1.019)
+
+
+def test_blocks_without_stored_sessions_have_no_history():
+    (row,) = judge_interleaved(BASE, WORSE, Policy()).comparisons
+    assert row.history == ()

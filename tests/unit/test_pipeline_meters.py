@@ -11,6 +11,7 @@ from energygate.meters.base import Domain
 from energygate.meters.options import NvmlOptions
 from energygate.model import Baseline
 from energygate.pipeline import Job, Surroundings, open_job
+from energygate.report.progress import Silent
 from energygate.settings import Mode, NamedSuite, Settings
 from energygate.workloads.suites import CommandSuite, Endpoint, InferenceSuite, Requests, ServerSpec, TrialOverrides
 
@@ -23,6 +24,16 @@ with machine_lock(Path(sys.argv[1])):
     sys.stdin.readline()
 """
 TAKEN = r"^Another energygate job is measuring on this machine: process "
+
+
+class Told(Silent):
+    """Remembers what it is told that is waited for."""
+
+    def __init__(self):
+        self.lines = []
+
+    def waiting(self, line):
+        self.lines.append(line)
 
 
 @pytest.fixture
@@ -72,6 +83,31 @@ def test_codecarbon_needs_the_machine_because_it_reads_counters_though_it_is_an_
 def test_the_machine_is_held_before_anything_of_it_is_read(held, opened, no_counters, meters):
     with pytest.raises(MeterUnavailable, match=TAKEN), opened(*meters, sysfs=held(no_counters)):
         pytest.fail("both measure")
+
+
+def test_a_job_with_patience_waits_for_the_machine_and_says_so(held, tmp_path, no_counters):
+    progress, clock = Told(), HandClock()
+    settings = Settings(
+        folder=tmp_path, mode=Mode.MEASURE, meters=("rapl",), sysfs=held(no_counters), lock_timeout_s=90.0
+    )
+    with (
+        pytest.raises(MeterUnavailable, match=r"^The machine was busy for all of 90 s \(lock_timeout\)\. "),
+        open_job(settings, Surroundings(progress=progress, clock=clock)),
+    ):
+        pytest.fail("both measure")
+    assert clock.slept == [1.0] * 90
+    assert [line.partition(":")[0] for line in progress.lines] == [
+        "waiting for the machine, 0 min so far",
+        "waiting for the machine, 1 min so far",
+    ]
+
+
+def test_auto_that_ends_in_the_estimate_does_not_wait_for_the_machine(held, tmp_path, no_counters):
+    clock = HandClock()
+    settings = Settings(folder=tmp_path, mode=Mode.MEASURE, sysfs=held(no_counters), lock_timeout_s=90.0)
+    with open_job(settings, Surroundings(clock=clock)) as job:
+        assert names(job) == ["estimate"]
+    assert 1.0 not in clock.slept
 
 
 def test_auto_is_refused_where_it_would_read_the_counters_of_a_machine_that_another_job_measures(

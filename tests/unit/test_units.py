@@ -113,3 +113,7 @@ def test_a_share_is_shown_in_its_shortest_form(fraction, shown):
 )
 def test_a_p_value_is_shown_as_far_as_it_matters(p_value, shown):
     assert units.format_p(p_value) == shown
+
+
+def test_what_is_not_known_of_nothing_is_shown_with_two_decimals():
+    assert units.format_uncertainty(0.5, "J", of=0.0, like=3.0) == "0.50 J"

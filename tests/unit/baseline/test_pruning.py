@@ -5,8 +5,9 @@ import pytest
 from fakes import FIRST_DAY, NAME, a_benchmark, a_machine, a_run, an_acceptance
 from msgspec import structs
 
+from energygate.baseline.base import StoredRun
 from energygate.baseline.pruning import Keep, unneeded
-from energygate.baseline.store import FolderStore, StoredRun
+from energygate.baseline.store import FolderStore
 from energygate.errors import BaselineError
 
 ANCHOR = "a" * 40

@@ -4,9 +4,12 @@ import msgspec
 import pytest
 from fakes import COMMIT, FINGERPRINT, a_benchmark, a_machine, a_run, an_acceptance
 
+from energygate.baseline.base import StoredRun
+from energygate.baseline.branch import BranchStore
+from energygate.baseline.objects import ObjectStore
 from energygate.baseline.schema import encode_run
-from energygate.baseline.store import FolderStore, StoredRun, open_store, read_run
-from energygate.errors import BaselineError, ConfigError, EnergyGateError
+from energygate.baseline.store import FolderStore, open_store, read_run
+from energygate.errors import BaselineError, EnergyGateError
 from energygate.model import Baseline
 
 OTHER = "ffffffffffff"
@@ -149,14 +152,12 @@ def test_a_store_is_a_folder_below_the_project_or_an_absolute_one(tmp_path):
     assert open_store("/srv/baselines", folder=tmp_path).root.as_posix() == "/srv/baselines"
 
 
-@pytest.mark.parametrize("uri", ["git:energy", "s3://bucket/baselines", "https://example.org/b"])
-def test_stores_that_this_version_does_not_have_are_refused(tmp_path, uri):
-    with pytest.raises(ConfigError) as refusal:
-        open_store(uri, folder=tmp_path)
-    assert str(refusal.value) == (
-        f"baselines: {uri!r}: this version keeps baselines in a folder only. "
-        "Give a folder, for example `baselines: baselines`."
+def test_a_store_is_a_branch_or_a_url_where_it_says_so_and_nothing_is_asked_yet(tmp_path):
+    environ = {"GIT_CONFIG_VALUE_0": "secret"}
+    assert open_store("git:energy-baselines", folder=tmp_path, environ=environ) == BranchStore(
+        branch="energy-baselines", near=tmp_path, environ=environ
     )
+    assert open_store("s3://bucket/team/", folder=tmp_path) == ObjectStore("s3://bucket/team")
 
 
 def test_a_run_in_the_folder_of_another_machine_is_refused(tmp_path):

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes_meters import HandClock
 
 from energygate.errors import MeterUnavailable
-from energygate.measure.lock import lock_name, machine_lock
+from energygate.measure.lock import Patience, lock_name, machine_lock
 
 HOLDER = """\
 import sys
@@ -20,8 +21,8 @@ with machine_lock(Path(sys.argv[1]), folders=[Path(folder) for folder in sys.arg
 """
 SYS = Path("/sys")
 WHY = (
-    "The counters count the whole machine, so each job would measure the other. Wait until it has ended, or end it. "
-    "In CI let jobs of this machine queue: one runner, or one `concurrency` group."
+    "The counters count the whole machine, so each job would measure the other. Wait until it has ended, or end it; "
+    "--energy-lock-timeout=SECONDS waits for it. In CI let one runner serve this machine."
 )
 
 
@@ -57,6 +58,72 @@ def test_a_second_job_is_refused_and_told_who_holds_the_machine(hold, tmp_path):
     said = f"Another energygate job is measuring on this machine: process {holder.pid} holds {path}. {WHY}"
     with pytest.raises(MeterUnavailable, match=f"^{re.escape(said)}$"), machine_lock(SYS, folders=[tmp_path]):
         pytest.fail("both hold it")
+
+
+class Watching(HandClock):
+    """Time passes by sleeping; at a given moment something happens."""
+
+    def __init__(self, at_s, happens):
+        super().__init__()
+        self.when_s, self.happens = self.at_s + at_s, happens
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if self.at_s >= self.when_s:
+            self.happens()
+
+
+def test_who_has_patience_gets_the_machine_within_a_second_of_its_release_and_says_each_minute_that_it_waits(
+    hold, tmp_path
+):
+    holder, told = hold(SYS, tmp_path), []
+    clock = Watching(150.0, lambda: holder.communicate("\n"))
+    with machine_lock(SYS, folders=[tmp_path], patience=Patience(timeout_s=3600, tell=told.append, clock=clock)):
+        assert not is_free(SYS, tmp_path)
+    assert clock.slept == [1.0] * 150
+    who = f"Another energygate job is measuring on this machine: process {holder.pid} holds {tmp_path}/energygate.lock."
+    assert told == [f"waiting for the machine, {minutes} min so far: {who}" for minutes in range(3)]
+
+
+def test_patience_ends_and_the_machine_is_called_busy(hold, tmp_path):
+    holder, told = hold(SYS, tmp_path), []
+    clock = HandClock()
+    patience = Patience(timeout_s=2.5, tell=told.append, clock=clock)
+    with (
+        pytest.raises(MeterUnavailable) as refused,
+        machine_lock(SYS, folders=[tmp_path], patience=patience),
+    ):
+        pytest.fail("both hold it")
+    assert clock.slept == [1.0, 1.0, 0.5]
+    assert str(refused.value) == (
+        "The machine was busy for all of 2.5 s (lock_timeout). Another energygate job is measuring on this machine: "
+        f"process {holder.pid} holds {tmp_path}/energygate.lock. {WHY}"
+    )
+    assert len(told) == 1
+
+
+def test_who_waits_holds_none_of_the_folders_meanwhile(hold, tmp_path):
+    (first := tmp_path / "first").mkdir()
+    (second := tmp_path / "second").mkdir()
+    hold(SYS, second)
+    free = []
+    clock = Watching(1.0, lambda: free.append(is_free(SYS, first)))
+    with (
+        pytest.raises(MeterUnavailable),
+        machine_lock(SYS, folders=[first, second], patience=Patience(timeout_s=2, clock=clock)),
+    ):
+        pytest.fail("both hold it")
+    assert free == [True, True]
+
+
+def test_a_folder_that_cannot_be_used_is_no_reason_to_wait(tmp_path):
+    clock = HandClock()
+    with (
+        pytest.raises(MeterUnavailable, match=r"^The machine cannot be locked "),
+        machine_lock(SYS, folders=[tmp_path / "none"], patience=Patience(timeout_s=9, clock=clock)),
+    ):
+        pytest.fail("there is no lock")
+    assert clock.slept == []
 
 
 @pytest.mark.parametrize("end", ["it ends", "it is killed"])

@@ -26,6 +26,13 @@ def test_a_report_comes_back_as_it_was():
     assert decode_report(encode_report(REPORT), origin="r.json") == REPORT
 
 
+def test_a_report_that_was_written_before_rows_had_a_history_can_be_read():
+    document = json.loads(encode_report(REPORT))
+    for row in document["comparisons"]:
+        assert row.pop("history") == []
+    assert decode_report(json.dumps(document).encode(), origin="r.json") == REPORT
+
+
 def test_the_file_has_the_documented_keys_and_ends_with_one_newline():
     data = encode_report(REPORT)
     document = json.loads(data)

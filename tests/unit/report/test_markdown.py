@@ -2,102 +2,16 @@ import html
 import re
 from pathlib import Path
 
-import cmarkgfm
 import pytest
-from cmarkgfm.cmark import Options
 from fakes import a_machine, a_meter, a_report, a_row
 from msgspec.structs import replace
+from shown_markdown import WHOLE, cells_of, rendered
 
-from energygate.model import BaselineRuns, Head, Metric, Net, Outcome, Times, TrialCounts
+from energygate.model import BaselineRuns, Head, Metric, Net, Outcome, Times
 from energygate.report.markdown import MARKER, code, render_markdown, span
 
 GOLDEN = Path(__file__).parent / "golden" / "comment.md"
 NUMBER = re.compile(r"\d J\b|\d J/")
-
-
-def rendered(markdown):
-    """What GitHub shows. UNSAFE keeps raw HTML, so that `<details>` and what must not become HTML can be seen."""
-    return cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE)
-
-
-def cells_of(markdown):
-    """The cells of every table row but the header, as text."""
-    rows = re.findall(r"<tr>(.*?)</tr>", rendered(markdown), re.DOTALL)
-    return [
-        [html.unescape(re.sub("<[^>]*>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
-        for row in rows
-        if "<td" in row
-    ]
-
-
-WHOLE = a_report(
-    a_row(
-        outcome=Outcome.REGRESSED,
-        benchmark="chat.energy.yml::chat",
-        metric=Metric.J_PER_REQUEST,
-        reason="+12.5 % against 4 stored sessions, not within the budget of 5 %.",
-        base=3.41,
-        head=3.84,
-        ratio=1.125,
-        ratio_low=1.091,
-        ratio_high=1.158,
-        p_adjusted=1e-4,
-        trials=TrialCounts(base=40, head=10, invalid=1),
-        domains={"package-0": 1.13, "gpu-0": 1.01},
-        work={"output_tokens": 1.001},
-        notes=("model: a \N{RIGHTWARDS ARROW} b",),
-    ),
-    a_row(
-        outcome=Outcome.REGRESSED,
-        benchmark="chat.energy.yml::chat",
-        metric=Metric.J_PER_OUTPUT_TOKEN,
-        ratio=1.126,
-    ),
-    a_row(
-        outcome=Outcome.OVER_LIMIT,
-        benchmark="chat.energy.yml::chat",
-        metric=Metric.J_PER_REQUEST,
-        how="limit",
-        reason="3.84 J/request is above the limit of 3.50 J/request.",
-        base=3.5,
-        head=3.84,
-        ratio=1.097,
-        ratio_low=1.05,
-        ratio_high=1.14,
-        p_adjusted=None,
-        trials=TrialCounts(base=40, head=10),
-    ),
-    a_row(
-        outcome=Outcome.INCONCLUSIVE,
-        benchmark="bench.py::test_embed[a|b]",
-        reason="+6.5 %: neither within the budget of 5 % nor above it.",
-        base=0.31,
-        head=0.33,
-        ratio=1.065,
-        ratio_low=0.978,
-        ratio_high=1.159,
-        p_adjusted=0.16,
-        detectable=1.09,
-        trials=TrialCounts(base=40, head=10),
-    ),
-    a_row(
-        outcome=Outcome.NO_BASELINE,
-        benchmark="bench.py::test_new",
-        reason="no stored run has it yet. Record one on the main branch.",
-        base=None,
-        ratio=None,
-        ratio_low=None,
-        ratio_high=None,
-        p_adjusted=None,
-        sessions=0,
-        trials=TrialCounts(head=10),
-    ),
-    a_row(benchmark="bench.py::test_sum", trials=TrialCounts(base=40, head=10)),
-    a_row(benchmark="bench.py::test_max", trials=TrialCounts(base=40, head=10)),
-    exit_code=1,
-    verdict="failed",
-    warnings=("the working tree has uncommitted changes: this report describes no commit",),
-)
 
 
 def test_a_whole_comment_is_as_the_golden_file_has_it():
@@ -106,12 +20,13 @@ def test_a_whole_comment_is_as_the_golden_file_has_it():
 
 def test_the_golden_comment_is_shown_as_tables_and_folded_parts():
     shown = rendered(GOLDEN.read_text(encoding="utf-8"))
-    assert shown.count("<table>") == 3
-    assert shown.count("<details>") == shown.count("</details>") == 3
+    assert shown.count("<table>") == 4
+    assert shown.count("<details>") == shown.count("</details>") == 5
     rows = cells_of(GOLDEN.read_text(encoding="utf-8"))
-    assert [len(cells) for cells in rows] == [9] * 4 + [2] * 4 + [8] * 2
+    assert [len(cells) for cells in rows] == [9] * 4 + [8] * 2 + [2] * 4 + [5]
     assert rows[2][1] == "bench.py::test_embed[a|b]"
     assert "<code>bench.py::test_embed[a|b]</code>:" in shown
+    assert shown.count('<pre lang="sh">') == 2
 
 
 @pytest.mark.parametrize(
@@ -172,32 +87,8 @@ def test_a_hostile_name_is_text_wherever_it_stands():
     assert "<a " not in shown
     assert shown.count("<!--") == 1
     assert [line for line in comment.splitlines() if line.startswith(MARKER)] == [MARKER]
-    assert [len(cells) for cells in cells_of(comment)] == [8, 2, 2, 2, 8]
-
-
-@pytest.mark.parametrize("outcome", [Outcome.REGRESSED, Outcome.PASS, Outcome.NO_BASELINE])
-def test_a_thousand_benchmarks_with_long_names_fit_into_a_comment_and_the_rest_is_counted(outcome):
-    name = "\N{SNOWMAN}" * 200
-    rows = [a_row(outcome=outcome, benchmark=f"{number:04}{name}") for number in range(1000)]
-    comment = render_markdown(a_report(*rows))
-    assert len(comment.encode()) <= 60_000
-    shown = rendered(comment)
-    assert shown.count("<details>") == shown.count("</details>")
-    assert re.search(r"_\d+ more (part|row)s? left out for length; the JSON report has all\._", comment)
-    assert comment.splitlines()[-1].startswith("<sub>energygate ")
-
-
-def test_the_worst_rows_stay_when_a_comment_is_too_long_and_the_hidden_ones_are_counted():
-    rows = [
-        a_row(outcome=Outcome.REGRESSED, benchmark=f"{number:03}{'x' * 200}", reason="r" * 300, domains={"d": 1.1})
-        for number in range(200)
-    ]
-    comment = render_markdown(a_report(*rows))
-    names = [cells[1][:3] for cells in cells_of(comment) if len(cells) == 8]
-    assert names == [f"{number:03}" for number in range(len(names))]
-    assert f"_{200 - len(names)} more rows left out for length; the JSON report has all._" in comment
-    assert len(names) > 50
-    assert len(comment.encode()) <= 60_000
+    assert [len(cells) for cells in cells_of(comment)] == [8, 8, 2, 2, 2]
+    assert "@org" not in re.sub("<code>.*?</code>", "", shown)
 
 
 def test_what_fits_is_shown_whole():
@@ -300,24 +191,51 @@ def test_small_joules_of_both_sides_have_one_unit():
 @pytest.mark.parametrize(
     ("rows", "headline"),
     [
-        ((), "nothing was measured"),
+        ((), "nothing valid was measured: no benchmark ran"),
         ((a_row(outcome=Outcome.REGRESSED),), "regressed. `bench.py::test_encode` uses 1.0 % more joules"),
         ((a_row(),), "no regression found"),
-        ((a_row(outcome=Outcome.INVALID),), "nothing valid was measured"),
+        ((a_row(outcome=Outcome.INVALID, reason="*a*"),), "nothing valid was measured: `*a*`"),
+        ((a_row(outcome=Outcome.NO_BASELINE, reason="*a*"),), "nothing could be judged: `*a*`"),
         ((a_row(outcome=Outcome.SUSPECT, benchmark="a|b"),), ("suspect. `a|b` may use 1.0 % more joules, which is not "
          "proven")),
+        ((a_row(outcome=Outcome.OVER_LIMIT, benchmark="a", how="anchor", anchor="*v1*"),), ("over the limit. `a` uses "
+         "1.0 % more joules since anchor `*v1*`")),
     ],
 )  # fmt: skip
 def test_the_headline_says_the_worst(rows, headline):
     assert render_markdown(a_report(*rows)).splitlines()[1] == f"## Energy: {headline}"
 
 
+@pytest.mark.parametrize("outcomes", [[outcome] for outcome in Outcome] + [[Outcome.PASS, Outcome.INCONCLUSIVE]])
+def test_nothing_is_ever_called_no_change(outcomes):
+    comment = render_markdown(a_report(*(a_row(outcome=each, benchmark=each) for each in outcomes)))
+    assert "no change" not in comment.lower()
+
+
 def test_an_empty_report_is_a_whole_comment():
-    third = render_markdown(a_report(exit_code=5, verdict="failed")).splitlines()[3]
-    assert third == (
-        "No benchmark. Budget +5.0 %. Measured by `rapl` (`package-0`) on `epyc-7763-2s`. "
-        "Head `0123456789ab` against `0123456789ab`."
+    lines = render_markdown(a_report(exit_code=5, verdict="failed")).splitlines()
+    assert lines[3] == "No benchmark. Budget +5.0 %. Measured by `rapl` (`package-0`) on `epyc-7763-2s`."
+    assert lines[5] == "Head `0123456789ab` against 1 stored run of `0123456789ab`."
+
+
+def test_an_anchor_with_a_pipe_in_its_name_is_part_of_one_cell():
+    row = a_row(outcome=Outcome.OVER_LIMIT, how="anchor", anchor="v|1", benchmark="a")
+    (cells,) = cells_of(render_markdown(a_report(row)))
+    assert cells[1] == "a anchor v|1"
+
+
+def test_only_what_policy_fails_on_is_counted_in_bold():
+    report = a_report(
+        a_row(outcome=Outcome.REGRESSED), a_row(outcome=Outcome.SUSPECT, benchmark="b"), a_row(benchmark="c")
     )
+    line = render_markdown(report).splitlines()[3]
+    assert line.startswith("**1 regressed** \N{MIDDLE DOT} 1 suspect \N{MIDDLE DOT} 1 pass. Budget")
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_an_increase_that_is_established_is_in_bold(outcome):
+    comment = render_markdown(a_report(a_row(outcome=outcome)))
+    assert ("**+1.0 %**" in comment) == (outcome in {Outcome.OVER_LIMIT, Outcome.REGRESSED})
 
 
 @pytest.mark.parametrize(
@@ -326,8 +244,20 @@ def test_an_empty_report_is_a_whole_comment():
         (BaselineRuns(), "against no stored session."),
         (BaselineRuns(runs=("a",)), "against 1 stored run without a commit."),
         (BaselineRuns(runs=("a", "b")), "against 2 stored runs without a commit."),
-        (BaselineRuns(runs=("a", "b"), commits=("c" * 40, "c" * 40)), "against `cccccccccccc`."),
-        (BaselineRuns(runs=("a", "b"), commits=("c" * 40, "d" * 40)), "against `cccccccccccc`, `dddddddddddd`."),
+        (BaselineRuns(runs=("a", "b"), commits=("c" * 40, "c" * 40)), "against 2 stored runs of `cccccccccccc`."),
+        (BaselineRuns(runs=("a", "b"), commits=("c" * 40, "d" * 40)), "runs of `cccccccccccc`, `dddddddddddd`."),
+        (
+            BaselineRuns(runs=("a",) * 5, commits=("a", "b", "c", "d", "e")),
+            "5 stored runs of `a`, `b`, `c` and 2 more.",
+        ),
+        (
+            BaselineRuns(runs=("a",), commits=("c" * 40,), how="interleaved"),
+            "against base `cccccccccccc`, measured in turns with it.",
+        ),
+        (
+            BaselineRuns(runs=("a",), how="interleaved"),
+            "against base without a commit, measured in turns with it.",
+        ),
     ],
 )
 def test_the_summary_says_what_was_compared_with(baseline, text):
@@ -342,7 +272,7 @@ def test_a_meter_whose_readings_are_exact_is_shown_without_interval_and_steps():
 
 def test_counts_that_do_not_agree_with_the_rows_are_not_believed():
     report = replace(a_report(a_row(outcome=Outcome.REGRESSED)), counts={"pass": 12, "made up": 1})
-    assert "\n1 regressed. Budget" in render_markdown(report)
+    assert "\n**1 regressed**. Budget" in render_markdown(report)
 
 
 def test_how_fast_a_server_answered_is_a_folded_table_without_joules():
@@ -365,7 +295,9 @@ def test_where_blocks_decided_their_base_is_named_and_stored_runs_only_screened(
         baseline=BaselineRuns(runs=("s1", "s2"), commits=("a" * 40,)),
     )
     text = render_markdown(report)
-    assert "Head `cccccccccccc` against `bbbbbbbbbbbb`, screened by 2 stored runs." in text
+    assert (
+        "Head `cccccccccccc` against base `bbbbbbbbbbbb`, measured in turns with it; screened by 2 stored runs." in text
+    )
     assert "- compared with a base measured in turns: `the base`\n- screened by stored runs: `s1`, `s2`\n" in text
 
 
@@ -373,3 +305,121 @@ def test_an_estimate_is_not_said_to_be_all_the_energy_of_the_machine():
     guess = a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",))
     text = render_markdown(replace(a_report(a_row()), meters=(guess,)))
     assert "- what decides is estimated from the CPU seconds of the workload's own processes\n" in text
+
+
+def test_joules_per_output_token_stand_beside_what_decides_with_their_interval():
+    (cells, *_) = cells_of(render_markdown(WHOLE))
+    assert cells[3:6] == [
+        "3.84 J/request",
+        "+12.5 % (+9.1 \N{HORIZONTAL ELLIPSIS} +15.8)",
+        "0.0216 J/token, +12.6 % (+9.2 \N{HORIZONTAL ELLIPSIS} +15.9)",
+    ]
+
+
+def test_joules_per_output_token_without_a_base_are_shown_alone_and_absent_ones_are_a_dash():
+    request = a_row(outcome=Outcome.NO_BASELINE, metric=Metric.J_PER_REQUEST)
+    unknown = dict.fromkeys(["base", "ratio", "ratio_low", "ratio_high", "p_adjusted"])
+    token = a_row(outcome=Outcome.NO_BASELINE, metric=Metric.J_PER_OUTPUT_TOKEN, head=0.0216, **unknown)
+    (cells,) = cells_of(render_markdown(a_report(request, token)))
+    assert cells[5] == "0.0216 J/token"
+    (cells,) = cells_of(render_markdown(a_report(request, replace(token, head=None))))
+    assert cells[5] == "\N{EN DASH}"
+
+
+def test_where_the_joules_went_names_the_parts_and_the_time_of_a_request():
+    row = a_row(
+        outcome=Outcome.REGRESSED,
+        domains={"gpu-0": 1.1, "package-0": 1.05, "dram-0": 1.01, "other": 1.0},
+        work={"input_tokens": 1.0, "made up": 1.2},
+        times={"request_s": Times(base=2.0, head=2.2)},
+    )
+    report = replace(a_report(row), meters=(a_meter(domains=("package-0", "dram-0")),))
+    assert [cells for cells in cells_of(render_markdown(report)) if len(cells) == 2 and "%" in cells[1]] == [
+        ["GPU gpu-0", "+10.0 %"],
+        ["CPU package-0", "+5.0 %"],
+        ["DRAM dram-0", "+1.0 %"],
+        ["other", "0.0 %"],
+        ["input tokens per request", "0.0 %"],
+        ["made up per request", "+20.0 %"],
+        ["time per request", "+10.0 %"],
+    ]
+
+
+def part_of(comment, title):
+    """The folded part below a title."""
+    (part,) = (part for part in comment.split("<details>") if part.startswith(f"<summary>{title}"))
+    return part.partition("</details>")[0]
+
+
+@pytest.mark.parametrize(("history", "shown"), [((), False), ((3.4,), False), ((3.4, 3.5), True)])
+def test_two_stored_sessions_are_a_history_and_one_is_none(history, shown):
+    assert ("<summary>History</summary>" in render_markdown(a_report(a_row(history=history)))) == shown
+
+
+def test_the_history_is_a_line_of_bars_that_ends_with_this_run():
+    row = a_row(history=(98.0, 99.0, 100.0, 101.0), head=102.0, estimated=True)
+    part = part_of(render_markdown(a_report(row, a_row(history=(1.0, 2.0), head=None, benchmark="b"))), "History")
+    assert cells_of(part.partition("</summary>")[2]) == [
+        [row.benchmark, "▁▂▃▅▇", "98.0 J (estimate)", "101 J (estimate)", "102 J (estimate)"]
+    ]
+
+
+def test_the_history_of_a_quiet_machine_is_no_mountain_range():
+    row = a_row(history=(100.0, 100.05, 100.1), head=100.0)
+    assert "| ▁▁▁▁ |" in render_markdown(a_report(row))
+
+
+def test_each_increase_says_how_to_accept_it_and_eleven_are_cut_to_ten():
+    rows = [a_row(outcome=Outcome.REGRESSED, benchmark=f"bench.py::test[{n}]") for n in range(11)]
+    part = part_of(render_markdown(a_report(*rows)), "If an increase is wanted")
+    typed = [line for line in part.splitlines() if line.startswith("energygate baseline accept ")]
+    assert typed[0] == (
+        "energygate baseline accept 'bench.py::test[0]' --reason '\N{HORIZONTAL ELLIPSIS}' --run RUN.json"
+    )
+    assert len(typed) == 10
+    assert "The other 1 are accepted in the same way." in part
+    assert "how to accept" not in render_markdown(a_report(a_row()))
+
+
+def test_what_repeats_the_worst_is_to_be_copied_and_is_no_markup():
+    rows = [
+        a_row(outcome=Outcome.SUSPECT, benchmark=f"b.py::test[{name}]") for name in ("```", "<b>", "1", "2", "3", "4")
+    ]
+    part = part_of(render_markdown(a_report(*rows, a_row())), "How this was measured")
+    shown = html.unescape(rendered(part.partition("</summary>")[2]))
+    assert shown.endswith(
+        """<p>To see it again:</p>
+<pre lang="sh"><code>pytest --energy 'b.py::test[```]'
+pytest --energy 'b.py::test[<b>]'
+pytest --energy 'b.py::test[1]'
+pytest --energy 'b.py::test[2]'
+pytest --energy 'b.py::test[3]'
+</code></pre>
+"""
+    )
+
+
+def test_what_no_meter_covers_is_named():
+    covered = a_meter(domains=("package-0", "dram-0", "gpu-0"))
+    said = "- not in the figures, because no meter here covers it: "
+    assert f"{said}DRAM, GPUs, disks, network, fans, power supply\n" in render_markdown(a_report(a_row()))
+    assert f"{said}disks, network, fans, power supply\n" in render_markdown(
+        replace(a_report(a_row()), meters=(covered,))
+    )
+
+
+def test_warnings_are_one_alert_and_changes_of_the_policy_stand_before_them():
+    warnings = ("the driver changed", "policy: gate.budget: 5 % \N{RIGHTWARDS ARROW} 20 %", "a|b")
+    comment = render_markdown(a_report(a_row(), warnings=warnings))
+    important, warning = comment.split("\n\n")[3:5]
+    assert important == (
+        "> [!IMPORTANT]\n> This change also changes how it is judged:\n>\n"
+        "> - `policy: gate.budget: 5 % \N{RIGHTWARDS ARROW} 20 %`"
+    )
+    assert warning == "> [!WARNING]\n> - `the driver changed`\n> - `a|b`"
+
+
+def test_the_eleventh_warning_is_counted():
+    comment = render_markdown(a_report(a_row(), warnings=tuple(f"warning {n}" for n in range(13))))
+    assert "> - `warning 9`\n> - 3 more\n" in comment
+    assert "warning 10" not in comment

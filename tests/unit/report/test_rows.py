@@ -118,44 +118,108 @@ def test_both_sides_are_shown_in_one_unit(more, text):
     assert rows.sides(a_row(**more)) == text
 
 
+REASON = "no stored run has it yet."
+
+
 @pytest.mark.parametrize(
     ("outcome", "headline"),
     [
-        (Outcome.OVER_LIMIT, "over the limit. {} uses 101 J, the limit is 100 J"),
-        (Outcome.REGRESSED, "regressed. {} uses 1.0 % more joules"),
-        (Outcome.INVALID, "nothing valid was measured"),
-        (Outcome.MISSING, "missing. {} was not measured"),
-        (Outcome.SUSPECT, "suspect. {} may use 1.0 % more joules, which is not proven"),
-        (Outcome.INCONCLUSIVE, "inconclusive. {} could not be judged"),
-        (Outcome.INCOMPARABLE, "incomparable. {} could not be judged"),
-        (Outcome.NO_BASELINE, "no baseline. {} could not be judged"),
+        (Outcome.OVER_LIMIT, "over the limit. <a> uses 101 J, the limit is 100 J"),
+        (Outcome.REGRESSED, "regressed. <a> uses 1.0 % more joules"),
+        (Outcome.INVALID, "invalid. <a> could not be judged"),
+        (Outcome.MISSING, "missing. <a> was not measured"),
+        (Outcome.SUSPECT, "suspect. <a> may use 1.0 % more joules, which is not proven"),
+        (Outcome.INCONCLUSIVE, "inconclusive. <a> could not be judged"),
+        (Outcome.INCOMPARABLE, "incomparable. <a> could not be judged"),
+        (Outcome.NO_BASELINE, "no baseline. <a> could not be judged"),
         (Outcome.IMPROVED, "no regression found"),
         (Outcome.PASS, "no regression found"),
     ],
 )
 def test_the_headline_is_the_worst_that_was_found(outcome, headline):
-    assert rows.headline(a_report(a_row(outcome=outcome))) == headline
+    report = a_report(a_row(outcome=outcome, benchmark="a"), a_row(benchmark="b"))
+    assert rows.headline(report, quote="<{}>".format) == headline
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "headline"),
+    [
+        ([Outcome.INVALID], f"nothing valid was measured: {REASON}"),
+        ([Outcome.MISSING], f"nothing valid was measured: {REASON}"),
+        ([Outcome.INVALID, Outcome.MISSING], f"nothing valid was measured: {REASON}"),
+        ([Outcome.NO_BASELINE], f"nothing could be judged: {REASON}"),
+        ([Outcome.INCOMPARABLE, Outcome.NO_BASELINE], f"nothing could be judged: {REASON}"),
+        ([Outcome.MISSING, Outcome.NO_BASELINE], f"nothing could be judged: {REASON}"),
+        ([Outcome.INCONCLUSIVE, Outcome.NO_BASELINE], "inconclusive. 0 could not be judged"),
+    ],
+)
+def test_where_nothing_could_be_judged_the_headline_says_why(outcomes, headline):
+    found = [a_row(outcome=outcome, benchmark=str(n), reason=REASON) for n, outcome in enumerate(outcomes)]
+    assert rows.headline(a_report(*found)) == headline
+
+
+def test_the_headline_of_an_anchor_quotes_its_name():
+    row = a_row(outcome=Outcome.OVER_LIMIT, how="anchor", anchor="v1", benchmark="a")
+    assert rows.headline(a_report(row), quote="<{}>".format) == (
+        "over the limit. <a> uses 1.0 % more joules since anchor <v1>"
+    )
 
 
 def test_what_costs_less_than_before_is_called_less():
-    row = a_row(outcome=Outcome.SUSPECT, ratio=0.879)
-    assert rows.headline(a_report(row)) == "suspect. {} may use 12.1 % less joules, which is not proven"
+    row = a_row(outcome=Outcome.SUSPECT, ratio=0.879, benchmark="a")
+    assert rows.headline(a_report(row)) == "suspect. a may use 12.1 % less joules, which is not proven"
 
 
 def test_the_headline_names_the_metric_in_words():
-    row = a_row(outcome=Outcome.REGRESSED, metric=Metric.J_PER_OUTPUT_TOKEN, ratio=1.125)
-    assert rows.headline(a_report(row)) == "regressed. {} uses 12.5 % more joules per output token"
-
-
-def test_one_invalid_benchmark_among_others_is_not_nothing():
-    report = a_report(a_row(outcome=Outcome.INVALID), a_row(benchmark="b"))
-    assert rows.headline(report) == "invalid. {} could not be judged"
+    row = a_row(outcome=Outcome.REGRESSED, metric=Metric.J_PER_OUTPUT_TOKEN, ratio=1.125, benchmark="a")
+    assert rows.headline(a_report(row)) == "regressed. a uses 12.5 % more joules per output token"
 
 
 def test_a_report_without_a_row_measured_nothing():
     report = a_report(exit_code=5, verdict="failed")
-    assert rows.headline(report) == "nothing was measured"
+    assert rows.headline(report) == "nothing valid was measured: no benchmark ran"
     assert rows.closing_line(report) == "energy: FAILED, nothing was measured"
+    assert rows.in_a_word(report) == "nothing measured"
+
+
+def test_a_title_is_plain_text_of_at_most_120_characters():
+    row = a_row(outcome=Outcome.REGRESSED, benchmark="`|\n\x1b[31m" + "x" * 300, metric=Metric.J_PER_REQUEST)
+    title = rows.title(a_report(row))
+    assert title == f"regressed. `| {'x' * 56}\N{HORIZONTAL ELLIPSIS} uses 1.0 % more joules per request"
+    long = a_row(outcome=Outcome.OVER_LIMIT, how="anchor", benchmark="b" * 60, anchor="v" * 60)
+    assert rows.title(a_report(long)) == (
+        f"over the limit. {'b' * 60} uses 1.0 % more joules since anchor vvvvvv\N{HORIZONTAL ELLIPSIS}"
+    )
+
+
+def test_the_word_for_a_verdict_is_its_worst_outcome():
+    assert rows.in_a_word(a_report(a_row(outcome=Outcome.OVER_LIMIT), a_row(benchmark="b"))) == "over limit"
+
+
+REQUEST = a_row(metric=Metric.J_PER_REQUEST, ratio=1.12, ratio_low=1.09, ratio_high=1.15)
+TOKEN = a_row(metric=Metric.J_PER_OUTPUT_TOKEN, ratio=0.95, ratio_low=0.93, ratio_high=0.97)
+
+
+def test_cheaper_tokens_of_dearer_requests_are_said_in_words():
+    assert rows.cheaper_tokens(rows.Line(row=REQUEST, per_token=TOKEN)) == (
+        f"joules per output token {MINUS}5.0 %, per request +12.0 %: the answers got longer, and what a request costs "
+        "decides"
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "per_token"),
+    [
+        (REQUEST, None),
+        (REQUEST, replace(TOKEN, ratio_high=1.01)),
+        (REQUEST, replace(TOKEN, ratio_high=None)),
+        (replace(REQUEST, ratio_low=0.99), TOKEN),
+        (replace(REQUEST, ratio_low=None), TOKEN),
+        (replace(REQUEST, metric=Metric.ENERGY_J), TOKEN),
+    ],
+)
+def test_what_is_not_established_of_tokens_is_not_said(row, per_token):
+    assert rows.cheaper_tokens(rows.Line(row=row, per_token=per_token)) == ""
 
 
 def test_the_tally_counts_benchmarks_worst_first_and_each_once():

@@ -1,0 +1,101 @@
+"""The folded parts below the table."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from energygate.model import GateReport, Outcome, Row
+from energygate.report import rows
+from energygate.report.commands import accepting
+from energygate.report.history import sparkline
+from energygate.report.markdown.escaping import code, commands, element, span
+from energygate.report.markdown.table import ABSENT, comparison_table, joined, two_columns
+from energygate.report.rows import Line
+from energygate.units import format_change
+
+_MOVED: Final = frozenset({Outcome.REGRESSED, Outcome.SUSPECT, Outcome.IMPROVED})
+_PARTS: Final = {"package": "CPU ", "dram": "DRAM ", "gpu": "GPU "}
+_COUNTS: Final = frozenset({"input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "requests"})
+_BARS: Final = "▁▂▃▅▇"
+_FEWEST: Final = 2  # fewer sessions are no history, and one part explains nothing
+_MOST_ACCEPTED: Final = 10
+
+
+def folded(title: str, body: str) -> str:
+    """Fold a part below its title; without the blank line a table is not parsed."""
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def passing(lines: Sequence[Line]) -> str:
+    """Give the rows that pass; nothing where there is none."""
+    title = f"{len(lines)} {'row passes' if len(lines) == 1 else 'rows pass'}"
+    return folded(title, comparison_table(lines)) if lines else ""
+
+
+def where(report: GateReport, row: Row) -> str:
+    """Say which part of the machine a change comes from; nothing where nothing moved, or where there is one part."""
+    if row.outcome not in _MOVED or len(row.domains) + len(row.work) < _FEWEST:
+        return ""
+    parts = [(_part(name), format_change(ratio)) for name, ratio in row.domains.items()]
+    if not any(name.startswith("dram") for meter in report.meters for name in meter.domains):
+        parts.append(("DRAM", "not available on this machine"))
+    parts += [(f"{_count(name)} per request", format_change(ratio)) for name, ratio in row.work.items()]
+    if (took := row.times.get("request_s")) is not None and took.base:
+        parts.append(("time per request", format_change(took.head / took.base)))
+    title = f"Where the joules went: {element(row.benchmark)}"
+    return folded(title, "\n".join(two_columns(("part", "change"), parts)))
+
+
+def acceptance(lines: Sequence[Line]) -> str:
+    """Say how to accept the increases that were found; nothing where there is none."""
+    typed = [command for line in lines if (command := accepting(line.row))]
+    if not typed:
+        return ""
+    more = len(typed) - _MOST_ACCEPTED
+    said = [
+        "Say why, and commit the file that this stores with the change: later runs are compared with the new level.",
+        commands(typed[:_MOST_ACCEPTED]),
+        *([f"The other {more} are accepted in the same way."] if more > 0 else []),
+        "`RUN.json` is the run of this gate: what `--save` wrote, or the action's output `run-file`.",
+    ]
+    return folded("If an increase is wanted: how to accept it", "\n\n".join(said))
+
+
+def history(lines: Sequence[Line]) -> str:
+    """Give what is stored of each benchmark as a line of bars, this run last; nothing where too little is stored."""
+    heads = ("benchmark", "stored sessions, then this run", "oldest", "newest", "this run")
+    found = []
+    for row in (line.row for line in lines):
+        if len(row.history) >= _FEWEST and row.head is not None:
+            figures = (rows.typical(value, row) for value in (row.history[0], row.history[-1], row.head))
+            found.append(joined([code(row.benchmark), sparkline([*row.history, row.head], bars=_BARS), *figures]))
+    return folded("History", "\n".join([joined(heads), "|:--|:--|--:|--:|--:|", *found])) if found else ""
+
+
+def paces(lines: Sequence[Line]) -> str:
+    """Give the times of a server's answers, which decide nothing; nothing where there are none."""
+    served = [line.row for line in lines if line.row.times]
+    names = [name for name in rows.TIMES if any(name in row.times for row in served)]
+    table = [joined(["benchmark", *(rows.TIMES[name] for name in names)]), joined([":--", *["--:"] * len(names)])]
+    for row in served:
+        cells = [rows.pace(row.times[name], name) if name in row.times else ABSENT for name in names]
+        table.append(joined([code(row.benchmark), *cells]))
+    return folded("How fast the server answered (time, not energy)", "\n".join(table)) if served else ""
+
+
+def net_of_idle(lines: Sequence[Line]) -> str:
+    """Give the values without idle power, which decide nothing; nothing where it was not measured."""
+    found = [
+        f"- {span(row.benchmark)}: {span(rows.net(row), limit=200) if row.net.refused else rows.net(row)}"
+        for line in lines
+        for row in (line.row, line.per_token)
+        if row is not None and row.net is not None
+    ]
+    return folded("Net of idle power", "\n".join(found)) if found else ""
+
+
+def _part(name: str) -> str:
+    return f"{_PARTS.get(name.partition('-')[0], '')}{code(name)}"
+
+
+def _count(name: str) -> str:
+    return name.replace("_", " ") if name in _COUNTS else code(name)
