@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from energygate.errors import ConfigError
+from energygate.signals import interrupts_held_back
 from energygate.workloads.text import printable
 
 # `git rev-parse --local-env-vars`: inside a hook they point at another index, or another repository.
@@ -79,20 +81,20 @@ class Git:
     ) -> "subprocess.CompletedProcess[bytes]":
         """Give what became of it, in bytes as a file holds them; `given` is its input."""
         kept = {name: value for name, value in self.environ.items() if name not in LOCAL_VARIABLES}
-        with subprocess.Popen(  # noqa: S603  arguments are ours, and no shell reads them
-            ["git", "-C", str(self.folder), *_AS_IT_IS, *arguments],  # noqa: S607  whichever git the user has
-            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**kept, **_QUIET, **variables},
-            start_new_session=True,
-        ) as process:
-            try:
-                out, err = process.communicate(given)
-            except BaseException:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # git's own children too: a checkout would go on without it
-                raise
+        with ExitStack() as running:
+            with interrupts_held_back():  # what is starting would be nobody's
+                process = running.enter_context(
+                    subprocess.Popen(  # noqa: S603  arguments are ours, and no shell reads them
+                        ["git", "-C", str(self.folder), *_AS_IT_IS, *arguments],  # noqa: S607  whichever git the user has
+                        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        env={**kept, **_QUIET, **variables},
+                        start_new_session=True,
+                    )
+                )
+                running.push(partial(_end_if_interrupted, process.pid))
+            out, err = process.communicate(given)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def _there(self, arguments: tuple[str, ...], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -107,6 +109,13 @@ class Git:
 def _text(said: bytes) -> str:
     """Give bytes as text; a path may be any bytes."""
     return said.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+
+
+def _end_if_interrupted(group: int, kind: type[BaseException] | None, *_: object) -> None:
+    """End git's own children too: a checkout would go on without it."""
+    if kind is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def repository_of(folder: Path) -> Git:

@@ -33,7 +33,6 @@ from energygate.measure.lock import Patience, machine_lock
 from energygate.measure.machine import Roots, describe_hardware, describe_machine
 from energygate.measure.requirement import TrialSettings
 from energygate.measure.session import Session
-from energygate.measure.signals import interrupted_by_sigterm, interrupts_held_back
 from energygate.measure.source import read_source, relative_to
 from energygate.measure.trials import Progress
 from energygate.measure.watch import AlreadyQuiet, watch_for
@@ -63,6 +62,7 @@ from energygate.report.json import encode_report
 from energygate.report.markdown import render_markdown
 from energygate.report.progress import Silent
 from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
+from energygate.signals import interrupted_by_sigterm, interrupts_held_back
 from energygate.units import format_quantity
 from energygate.workloads.base import Workload
 from energygate.workloads.build import workload

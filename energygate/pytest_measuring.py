@@ -19,12 +19,12 @@ from energygate.errors import EnergyGateError
 from energygate.interleaving.confirm import Confirmation
 from energygate.interleaving.revision import Revision, base_of
 from energygate.measure.energy import Energy
-from energygate.measure.signals import Terminated, interrupts_held_back
 from energygate.model import Location, Trial, reasons_by_code
 from energygate.pipeline import Finished, Job, Surroundings, open_job, refuse_too_few_trials
 from energygate.report.measured import render_measured
 from energygate.report.terminal import render_terminal
 from energygate.settings import Mode, NamedSuite, Settings
+from energygate.signals import Terminated, interrupts_held_back
 from energygate.workloads.build import doubts
 from energygate.workloads.suites import TrialOverrides
 from energygate.workloads.text import printable

@@ -20,10 +20,10 @@ from energygate.github.conclusion import Conclusion, conclude
 from energygate.github.event import Activity, Event, activity, read_event
 from energygate.github.inputs import MeasureInputs, PublishInputs
 from energygate.github.running import run_live
-from energygate.measure.signals import interrupted_by_sigterm
 from energygate.measure.worktrees import remove_left
 from energygate.report.json import decode_report
 from energygate.settings import Settings
+from energygate.signals import interrupted_by_sigterm
 from energygate.workloads.leftovers import stop_leftovers
 from energygate.workloads.process import described
 

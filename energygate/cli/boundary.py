@@ -8,7 +8,7 @@ import click
 
 from energygate.cli.options import spelt
 from energygate.errors import BaselineError, EnergyGateError, MeterUnavailable
-from energygate.measure.signals import Terminated
+from energygate.signals import Terminated
 
 _INTERRUPTED = 130
 

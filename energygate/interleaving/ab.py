@@ -21,11 +21,11 @@ from energygate.interleaving.revision import Revision, revision
 from energygate.judging import doubt_of, judge_interleaved
 from energygate.measure.deadline import Deadline
 from energygate.measure.interleave import Account, Measure, Side
-from energygate.measure.signals import interrupted_by_sigterm
 from energygate.model import Benchmark, OwnRules, Run, Source
 from energygate.pipeline import Finished, Job, Surroundings, attempt, open_job, write_reports
 from energygate.policy import Policy
 from energygate.settings import Mode, Settings
+from energygate.signals import interrupted_by_sigterm
 from energygate.units import format_percent
 from energygate.workloads.text import printable
 

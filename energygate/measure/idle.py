@@ -10,11 +10,11 @@ import msgspec
 
 from energygate.clock import Clock
 from energygate.errors import InvalidCode, MeasurementInvalid
-from energygate.measure.signals import interrupts_held_back
 from energygate.measure.watch import Unwatched, Watch
 from energygate.meters.base import Domain, Measured, Window
 from energygate.meters.group import MeterGroup
 from energygate.model import IDLE_UNKNOWN, Benchmark, Idle
+from energygate.signals import interrupts_held_back
 from energygate.units import format_percent, format_quantity
 
 SHORTEST_IDLE_S: Final = 5.0

@@ -10,11 +10,11 @@ from energygate.clock import Clock
 from energygate.errors import EnergyGateError, InvalidCode, MeasurementInvalid
 from energygate.measure.conditions import Noise
 from energygate.measure.queued import finish_queued_work
-from energygate.measure.signals import interrupts_held_back
 from energygate.measure.watch import Observed, Unwatched, Watch
 from energygate.meters.base import Measured, Window
 from energygate.meters.group import Begun, MeterGroup
 from energygate.model import MOST_COUNTED, Trial, Work
+from energygate.signals import interrupts_held_back
 from energygate.workloads.tokens import work_from_usage
 
 

@@ -15,11 +15,11 @@ from energygate.measure.idle import NOTHING_LOADED, IdlePower, with_idle_drift
 from energygate.measure.open_trial import OpenTrial
 from energygate.measure.queued import finish_queued_work
 from energygate.measure.requirement import TrialSettings
-from energygate.measure.signals import interrupts_held_back
 from energygate.measure.trials import Progress, TrialSeries, calibrate
 from energygate.measure.watch import Unwatched, Watch
 from energygate.meters.group import MeterGroup
 from energygate.model import Benchmark, Location, Machine, OwnRules, Run, Source
+from energygate.signals import interrupts_held_back
 from energygate.workloads.base import Workload
 from energygate.workloads.suites.matrix import labels_in
 from energygate.workloads.text import ended

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from energygate.measure.deadline import FOREVER_S
 from energygate.measure.interleave import Side
 from energygate.measure.moving import Moving
 from energygate.measure.witness import SITES
+from energygate.signals import interrupts_held_back
 from energygate.workloads.proc import MARK
 from energygate.workloads.process import Output, Process, child_environment, described, log_tail
 from energygate.workloads.text import printable
@@ -159,16 +161,16 @@ def execute(
     save.unlink(missing_ok=True)
     if timeout_s <= 0:
         return Execution(duration_s=0.0, fault=f"{_NO_TIME} before the command began. Allow more.", timed_out=True)
-    try:
-        process = Process.start(command, cwd=place.cwd, env=environ, output=Output(stdout=log, stderr=log))
-    except OSError as error:
-        return Execution(duration_s=0.0, fault=f"cannot start {printable(command[0])}: {error.strerror}")
-    started_s = process.clock.now_s()
-    try:
+    with ExitStack() as running:
+        with interrupts_held_back():  # what is starting would be nobody's
+            try:
+                process = Process.start(command, cwd=place.cwd, env=environ, output=Output(stdout=log, stderr=log))
+            except OSError as error:
+                return Execution(duration_s=0.0, fault=f"cannot start {printable(command[0])}: {error.strerror}")
+            running.callback(process.stop, _GRACE_S)
+        started_s = process.clock.now_s()
         status = process.wait(timeout_s)
         duration_s = process.clock.now_s() - started_s
-    finally:
-        process.stop(_GRACE_S)
     return Execution(
         duration_s=duration_s,
         fault=_fault(status, log),

@@ -22,8 +22,8 @@ from energygate.errors import ConfigError
 from energygate.git import Git
 from energygate.measure.interleave import Side
 from energygate.measure.leftovers import end_processes, is_own, remove_tree
-from energygate.measure.signals import interrupts_held_back
 from energygate.measure.snapshot import changed_submodules, copy_untracked, hidden_changes, tree_of_tracked
+from energygate.signals import interrupts_held_back
 
 _TOKEN_BYTES: Final = 4
 

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
+from energygate.signals import interrupts_held_back
 from energygate.workloads.base import WorkDone
 from energygate.workloads.counts import Produced, count_work, with_spans
 from energygate.workloads.leftovers import Note
@@ -171,13 +172,14 @@ class CommandWorkload:
         argv = [filled_in(word, values) for word in command]
         self._status = self._fault = None
         try:
-            self._process = Process.start(
-                argv,
-                cwd=self._folder,
-                env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result), **exporting, **added}),
-                output=Output(stdout=stdout, stderr=stderr),
-                mark=self._mark,
-            )
+            with interrupts_held_back():  # what is starting would be nobody's
+                self._process = Process.start(
+                    argv,
+                    cwd=self._folder,
+                    env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result), **exporting, **added}),
+                    output=Output(stdout=stdout, stderr=stderr),
+                    mark=self._mark,
+                )
         except OSError as error:
             self._fault = f"cannot start {printable(argv[0])}: {error.strerror}"
             return

@@ -15,7 +15,6 @@ import msgspec
 import pytest
 from fakes import a_benchmark, a_run, server_pid, some_blocks
 
-from energygate.clock import SystemClock
 from energygate.errors import MeasurementInvalid, WorkloadError
 from energygate.judging import judge_interleaved
 from energygate.model import Metric, Outcome
@@ -165,9 +164,9 @@ def test_a_server_that_is_stopped_or_killed_in_mid_stream_costs_one_trial(starti
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    run = starting(port, prompts=[FRUITS], requests__max_tokens=32, timeouts__stall=1).open()
+    run = starting(port, prompts=[FRUITS], requests__max_tokens=32, timeouts__stall=3).open()
     pid = server_pid(run.load)
-    assert in_mid_stream(run, port, signal.SIGSTOP).endswith(": no token for 1 s (timeouts.stall) after some chunks")
+    assert in_mid_stream(run, port, signal.SIGSTOP).endswith(": no token for 3 s (timeouts.stall) after some chunks")
     os.kill(pid, signal.SIGCONT)
     assert run.trial().work.output_tokens == 32  # what the server still did for the other request is in no trial
     killed = in_mid_stream(run, port, signal.SIGKILL)
@@ -178,19 +177,21 @@ def test_a_server_that_is_stopped_or_killed_in_mid_stream_costs_one_trial(starti
 
 def in_mid_stream(run, port, number):
     """Send the server a signal while it answers; give what became of the trial."""
-    sender = threading.Thread(target=once_it_speaks, args=(port, server_pid(run.load), number))
+    over = threading.Event()
+    sender = threading.Thread(target=once_it_speaks, args=(port, server_pid(run.load), number, over))
     sender.start()
     with pytest.raises(MeasurementInvalid) as invalid:
         run.trial()
+    over.set()
     sender.join()
     return re.sub(r"after \d+ chunks", "after some chunks", str(invalid.value))
 
 
-def once_it_speaks(port, pid, number):
-    """Send a signal once the server itself says that it has made a few tokens of an answer."""
-    clock = SystemClock()
+def once_it_speaks(port, pid, number, over):
+    """Send a signal once the server itself says that it has made a few tokens of an answer, unless that is over."""
     while not any(slot["is_processing"] and slot["next_token"][0]["n_decoded"] > 3 for slot in slots(port)):
-        clock.sleep(0.01)
+        if over.wait(0.01):
+            return
     os.kill(pid, number)
 
 

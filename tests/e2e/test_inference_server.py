@@ -369,7 +369,7 @@ def test_a_signal_in_the_middle_of_a_trial_leaves_no_server(tmp_path, number, st
         textwrap.dedent(
             f"""
             import msgspec, pathlib
-            from energygate.measure.signals import Terminated, interrupted_by_sigterm
+            from energygate.signals import Terminated, interrupted_by_sigterm
             from energygate.workloads.build import workload
             from energygate.workloads.suites import SuiteFile
             suite = {{

@@ -29,7 +29,7 @@ with worktrees(git, commit_of(git, "HEAD")) as made:
 """
 
 TERMINATED = """
-from energygate.measure.signals import interrupted_by_sigterm
+from energygate.signals import interrupted_by_sigterm
 with interrupted_by_sigterm():
     exec({hold!r})
 """

@@ -13,6 +13,7 @@ import msgspec
 
 from energygate.clock import Clock
 from energygate.errors import WorkloadError
+from energygate.signals import interrupts_held_back
 from energygate.workloads import address
 from energygate.workloads.leftovers import Note
 from energygate.workloads.process import Output, Process, child_environment, log_tail, new_mark
@@ -76,14 +77,15 @@ class ServerProcess:
         self.log = self._open_log(mark)
         added = {name: filled_in(value, self.values) for name, value in self._spec.env.items()}
         try:
-            self._process = Process.start(
-                [filled_in(word, self.values) for word in self._spec.command],
-                cwd=self._folder / self._spec.cwd,
-                env=child_environment(self._environ, added),
-                output=Output(stdout=self.log, stderr=self.log),
-                clock=self._clock,
-                mark=mark,
-            )
+            with interrupts_held_back():  # what is starting would be nobody's
+                self._process = Process.start(
+                    [filled_in(word, self.values) for word in self._spec.command],
+                    cwd=self._folder / self._spec.cwd,
+                    env=child_environment(self._environ, added),
+                    output=Output(stdout=self.log, stderr=self.log),
+                    clock=self._clock,
+                    mark=mark,
+                )
         except OSError as error:
             raise WorkloadError(
                 f"{self._name}: cannot start the server: {printable(str(error.filename))}: {error.strerror}.",

@@ -10,9 +10,9 @@ import pytest
 from fakes_meters import ConstantPower, HandClock
 
 from energygate.measure.open_trial import OpenTrial
-from energygate.measure.signals import Terminated, interrupted_by_sigterm
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
+from energygate.signals import Terminated, interrupted_by_sigterm
 
 
 class Loud:
@@ -103,7 +103,7 @@ def test_outside_the_main_thread_no_handler_is_touched():
 def test_a_process_that_the_work_has_forked_ends_as_it_would_without_us():
     code = (
         "import os, signal\n"
-        "from energygate.measure.signals import interrupted_by_sigterm\n"
+        "from energygate.signals import interrupted_by_sigterm\n"
         "with interrupted_by_sigterm():\n"
         "    if not (child := os.fork()):\n"
         "        try:\n"

