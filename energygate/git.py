@@ -43,7 +43,12 @@ _AS_IT_IS: Final = (
     *("-c", "core.safecrlf=false"),  # the user's guard of commits: a copy for measuring is none
 )
 _ID: Final = re.compile("[0-9a-f]{40,64}")
-_QUIET: Final = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+_QUIET: Final = {
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",  # a commit is what its id says, whatever a ref puts in its place
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -472,6 +472,8 @@ class GateReport(Struct, frozen=True, kw_only=True):
     ----------
     base : Head or None
         The base that was measured in turns with what stored runs suspected; None where nothing was.
+    notes : tuple of str
+        How this came about: nothing that a reader of the figures has to beware of.
     """
 
     schema: Literal["energygate.report/1"] = REPORT_SCHEMA
@@ -487,6 +489,7 @@ class GateReport(Struct, frozen=True, kw_only=True):
     policy: PolicyView
     comparisons: tuple[Row, ...]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def count_outcomes(rows: tuple[Row, ...]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What options and the environment say: option over environment over file."""
 
 import math
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from energygate.workloads.suites import LONGEST_S, MOST_TRIALS, TrialOverrides
 
 T = TypeVar("T")
 _LARGEST_SEED: Final = 2**53
+_FETCHED: Final = re.compile(r"git:\S+@([0-9a-f]{40}|[0-9a-f]{64}|none)")
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -121,6 +123,7 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         lock_timeout_s=first_of(given.parse("lock-timeout", _patience), base.lock_timeout_s),
         allow_estimates=policy.allow_estimates,
         baselines=baselines or base.baselines,
+        baselines_at=given.parse("baselines-at", _fetched),
         forced=TrialOverrides(count=trials, warmup=warmup, min_time=min_time, min_time_gpu=min_time),
         forced_budget=forced_budget,
         policy=policy,
@@ -189,6 +192,12 @@ def _whole(least: int, most: int = MOST_TRIALS) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _fetched(text: str) -> str:
+    if not _FETCHED.fullmatch(text):
+        raise ValueError("expected what `energygate baseline fetch` gives")
+    return text
 
 
 def _seconds(text: str, unit: str = "seconds") -> float:

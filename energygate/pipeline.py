@@ -156,7 +156,15 @@ class Confirming(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """One measuring job, fed with benchmarks and finished once."""
+    """One measuring job, fed with benchmarks and finished once.
+
+    Attributes
+    ----------
+    remarks : tuple of str
+        What is wrong with the baselines: the report warns of it.
+    asides : tuple of str
+        What to do about the store some day: the report notes it.
+    """
 
     settings: Settings
     session: Session
@@ -165,6 +173,7 @@ class Job:
     confirming: Confirming | None = None
     servers: Servers = field(default_factory=Servers)
     remarks: tuple[str, ...] = ()
+    asides: tuple[str, ...] = ()
     policy_changes: tuple[str, ...] = ()
     _unstarted: set[str] = field(default_factory=set)  # what asks a server that somebody else has started
 
@@ -178,7 +187,7 @@ class Job:
         infos = tuple(f"{info.name}: {', '.join(info.domains)}" for info in self.session.meters.infos)
         idle = self.session.idle
         windows = f"idle power: {format_quantity(idle.window_s, 's')} before the first and after the last trial"
-        said = (*self.policy_changes, *self.remarks)
+        said = (*self.policy_changes, *self.remarks, *self.asides)
         return (*(self.session.notes or infos), *((windows,) if idle.is_wanted else ()), *said)
 
     def energy(self, name: str, marker: MarkerKeys, *, location: Location | None) -> Energy:
@@ -252,7 +261,7 @@ class Job:
             case Mode.RECORD:
                 return self._recorded(run, kept)
             case Mode.GATE:
-                return Finished(run=run, report=self._first_of_all(self._judge(run, in_scope)))
+                return Finished(run=run, report=self._remarked(self._judge(run, in_scope)))
 
     def _recorded(self, run: Run, kept: Path | None) -> Finished:
         """Add a run to the store, if it holds a session; `kept` is where it was saved besides."""
@@ -264,9 +273,10 @@ class Job:
         except EnergyGateError as error:
             return Finished(run=run, unfit=unfit, unwritten=(f"{error} {_lost(kept)}",))
 
-    def _first_of_all(self, report: GateReport) -> GateReport:
-        """Put what the change under test makes of the policy above every other warning."""
-        return structs.replace(report, warnings=(*self.policy_changes, *report.warnings))
+    def _remarked(self, report: GateReport) -> GateReport:
+        """Put what the change under test makes of the policy above every other warning, and asides below the notes."""
+        warnings, notes = (*self.policy_changes, *report.warnings), (*report.notes, *self.asides)
+        return structs.replace(report, warnings=warnings, notes=notes)
 
     def _judge(self, run: Run, in_scope: Callable[[str], bool]) -> GateReport:
         rules = {each.name: self.settings.rules_for(each.name, each.rules) for each in run.benchmarks}
@@ -282,7 +292,7 @@ class Job:
         decides = policy.allow_estimates or doubt_of(run) is None  # else nothing is queued, whatever it looks like
         idle = decides and not queued
         unmeasured = (f"nothing is suspect, so {self.confirming.shown} was not measured",) if idle else ()
-        return judge_two_stages(
+        report = judge_two_stages(
             run,
             self.baseline,
             policy,
@@ -290,8 +300,9 @@ class Job:
             unconfirmed=found.unconfirmed,
             alone={name: _SAME_SERVER for name in queued if name in self._unstarted} | dict(found.alone),
             missing=missing,
-            warnings=(*self.remarks, *unused, *found.warnings, *unmeasured),
+            warnings=(*self.remarks, *unused, *found.warnings),
         )
+        return structs.replace(report, notes=unmeasured)
 
 
 @contextmanager
@@ -324,7 +335,7 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
     with interrupted_by_sigterm(), _measuring(settings, surroundings) as opened, _whole_tree(opened.group):
         meters = opened.group
         now = surroundings.now()
-        store = open_store(settings.baselines, folder=settings.folder)
+        store = open_store(settings.baselines, folder=settings.folder, at=settings.baselines_at)
         roots = Roots(sysfs=settings.sysfs)
         watch = watch_for(meters, roots=roots, limits=settings.noise, clock=surroundings.clock)
         session = Session(
@@ -353,7 +364,8 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
             session=session,
             store=store,
             baseline=found.baseline,
-            remarks=(*found.warnings, *(() if settings.mode is Mode.MEASURE else store.remarks())),
+            remarks=found.warnings,
+            asides=() if settings.mode is Mode.MEASURE else store.remarks(),
             policy_changes=() if base is None else policy_changes(settings.config, settings.folder, base),
         )
         try:

@@ -114,7 +114,9 @@ class Settings:
     folder : Path
         Where benchmark names and the configuration's paths are relative to.
     baselines : str
-        Where runs are stored: a folder.
+        Where runs are stored: a folder, `git:BRANCH`, or a URL.
+    baselines_at : str or None
+        `git:BRANCH@COMMIT`, or `@none`: what to read of that branch, which was fetched already.
     lock_timeout_s : float
         How long to wait for a machine that another job measures.
     forced, forced_budget : TrialOverrides, float
@@ -140,6 +142,7 @@ class Settings:
     idle_s: float = 0.0
     allow_estimates: bool = False
     baselines: str = "baselines"
+    baselines_at: str | None = None
     trials: TrialSettings = field(default_factory=TrialSettings)
     forced: TrialOverrides = field(default_factory=TrialOverrides)
     forced_budget: float | None = None

@@ -198,7 +198,13 @@ def a_row(*, outcome: Outcome = Outcome.PASS, benchmark: str = NAME, **more: Any
     )
 
 
-def a_report(*rows: Row, exit_code: int = 0, verdict: str = "passed", warnings: tuple[str, ...] = ()) -> GateReport:
+def a_report(
+    *rows: Row,
+    exit_code: int = 0,
+    verdict: str = "passed",
+    warnings: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> GateReport:
     """Give one whole verdict over some rows."""
     policy = Policy()
     return GateReport(
@@ -219,4 +225,5 @@ def a_report(*rows: Row, exit_code: int = 0, verdict: str = "passed", warnings: 
         ),
         comparisons=rows,
         warnings=warnings,
+        notes=notes,
     )

@@ -21,7 +21,7 @@ class Request:
     target: str
     """Path and query, as sent."""
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """By names in lower case; one that came more than once has all its values, with commas between."""
     body: bytes = b""
 
     @property
@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def serve(self):
         length = int(self.headers.get("Content-Length", 0))
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {name.lower(): ", ".join(self.headers.get_all(name)) for name in self.headers}
         answer = self.server.answer(Request(self.command, self.path, headers, self.rfile.read(length)))
         if answer.ending == "withheld":
             self.server.closing.wait()

@@ -19,6 +19,7 @@ from energygate.git import Git
 from energygate.model import Run
 
 _SCHEME: Final = "git:"
+_NO_COMMIT: Final = "none"
 _TRIES: Final = 6
 _JITTER_S: Final = (0.1, 1.0)
 _LARGEST_FILE: Final = 100 * 2**20  # GitHub refuses a push with a larger one
@@ -35,6 +36,8 @@ class BranchStore(Store):
         In whose repository it is.
     environ : mapping or None
         What git is told, credentials above all; None for this process's own environment.
+    at : str or None
+        The commit to read, which the clone has already, or `none` where the branch was not there; None: its newest one.
     clock, chance
         How long to wait before another try.
     largest_file, large : int
@@ -44,6 +47,7 @@ class BranchStore(Store):
     branch: str
     near: Path
     environ: Mapping[str, str] | None = field(default=None, repr=False)
+    at: str | None = None
     clock: Clock = field(default_factory=SystemClock, compare=False)
     chance: Random = field(default_factory=Random, compare=False)
     largest_file: int = _LARGEST_FILE
@@ -55,14 +59,18 @@ class BranchStore(Store):
         return f"{_SCHEME}{self.branch}"
 
     def contents(self) -> Contents:
-        """Fetch the branch, and look at it. Raises BaselineError, ConfigError."""
+        """Fetch the branch, unless that was done, and look at it. Raises BaselineError, ConfigError."""
         remote = self._remote()
-        files = remote.files(remote.fetch())
+        files = remote.files(remote.fetch() if self.at is None else self._commit(remote, self.at))
         return Contents(
             names=tuple(filter(is_run_file, files)),
             read=lambda names: remote.read([files[name].id for name in names]),
             shown=self._shown,
         )
+
+    def fetched(self) -> str:
+        """Fetch the branch; give what lets `open_store` read the same later. Raises BaselineError, ConfigError."""
+        return f"{self.where}@{self._remote().fetch() or _NO_COMMIT}"
 
     def require_writable(self, fingerprint: str) -> None:
         """Refuse where a push would be; nothing is pushed. Raises BaselineError, ConfigError, NotStored."""
@@ -93,11 +101,24 @@ class BranchStore(Store):
     def remarks(self) -> tuple[str, ...]:
         """Say that it has grown large, as it was fetched last."""
         remote = self._remote()
-        size = sum(each.size for each in remote.files(remote.kept()).values())
+        commit = remote.kept() if self.at is None else self._commit(remote, self.at)
+        size = sum(each.size for each in remote.files(commit).values())
         if size <= self.large:
             return ()
         said = f"baselines: {self.where} holds {_mib(size)}, more than {_mib(self.large)}, and every job fetches it."
         return (f"{said} `energygate baseline prune` lists the runs that nothing needs.",)
+
+    def _commit(self, remote: RemoteBranch, at: str) -> str | None:
+        """Give the commit to read, or None for none. Raises BaselineError where the clone does not have it."""
+        if at == _NO_COMMIT:
+            return None
+        if remote.git.answer("cat-file", "-e", f"{at}^{{commit}}") is None:
+            raise BaselineError(
+                f"{self.where} was fetched at {at[:12]}, and {remote.git.folder} does not have that commit.",
+                why="Unread baselines must not look like none.",
+                fix="Measure in the clone that they were fetched into, and leave its objects alone.",
+            )
+        return at
 
     def _write(self, remote: RemoteBranch, changes: Mapping[str, str | None], message: str) -> None:
         """Put changes on top of whatever is there, against others who do the same."""
@@ -156,15 +177,18 @@ class BranchStore(Store):
         return remote
 
 
-def open_branch(uri: str, *, folder: Path, environ: Mapping[str, str] | None = None) -> BranchStore:
-    """Open `git:BRANCH`; nothing is fetched yet. Raises ConfigError."""
+def open_branch(
+    uri: str, *, folder: Path, environ: Mapping[str, str] | None = None, at: str | None = None
+) -> BranchStore:
+    """Open `git:BRANCH`; nothing is fetched yet. `at` is of no concern to another branch. Raises ConfigError."""
     branch = uri.removeprefix(_SCHEME)
     if not _is_branch_name(branch, folder):
         raise ConfigError(
             f"baselines: {uri!r}: git allows no branch of that name.",
             fix="Give one, for example `baselines: git:energy-baselines`.",
         )
-    return BranchStore(branch=branch, near=folder, environ=environ)
+    fetched, _, commit = (at or "").rpartition("@")
+    return BranchStore(branch=branch, near=folder, environ=environ, at=commit if fetched == uri else None)
 
 
 def _is_branch_name(name: str, folder: Path) -> bool:

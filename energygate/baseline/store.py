@@ -59,7 +59,7 @@ class FolderStore(Store):
         return (_bytes_of(self.root / name) for name in names)
 
 
-def open_store(uri: str, *, folder: Path, environ: Mapping[str, str] | None = None) -> Store:
+def open_store(uri: str, *, folder: Path, environ: Mapping[str, str] | None = None, at: str | None = None) -> Store:
     """Open the store that `baselines:` names: a folder, `git:BRANCH`, or a URL of object storage.
 
     Parameters
@@ -68,6 +68,8 @@ def open_store(uri: str, *, folder: Path, environ: Mapping[str, str] | None = No
         Which folder a relative one is below, and in whose repository a branch is.
     environ : mapping, optional
         What git is told, credentials above all; this process's own environment where it is not given.
+    at : str, optional
+        What `BranchStore.fetched` gave: where that was the same branch, it is read as it was then.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def open_store(uri: str, *, folder: Path, environ: Mapping[str, str] | None = No
     if uri.startswith("git:"):
         from energygate.baseline.branch import open_branch  # noqa: PLC0415  pytest without it pays nothing
 
-        return open_branch(uri, folder=folder, environ=environ)
+        return open_branch(uri, folder=folder, environ=environ, at=at)
     if "://" in uri:
         from energygate.baseline.objects import open_objects  # noqa: PLC0415
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import click
 
+from energygate.cli.fetching import settings_by
 from energygate.cli.options import spelt
-from energygate.config import find_home, load_settings
 from energygate.errors import ConfigError, EnergyGateError
 from energygate.git import Git, repository_of
 from energygate.github.actions import command, event_payload, fence, plain, scrubbed, set_outputs
@@ -81,7 +81,7 @@ class _Step:
     def begin(cls, inputs: MeasureInputs, event: Event, what: Activity, environ: Mapping[str, str]) -> "_Step":
         """Decide everything before anything is run. Raises ConfigError."""
         here = Path.cwd()
-        settings = _settings(inputs, here)
+        settings = settings_by(inputs, here)
         against = settings.sides.against if inputs.against == AUTO else inputs.against
         git = repository_of(here)
         base = base_revision(event, what, against=against, git=git)
@@ -159,19 +159,6 @@ class _Step:
     @property
     def _saved(self) -> Path:
         return self.folder / "run.json"
-
-
-def _settings(inputs: MeasureInputs, here: Path) -> Settings:
-    """What inputs and settings file say, which the command will be told too. Raises ConfigError."""
-    said = {
-        "mode": "gate",
-        "config": inputs.config or None,
-        "baselines": inputs.baselines or None,
-        "fail-on": inputs.fail_on or None,
-        "setup": inputs.setup or None,
-        "venv": "true" if inputs.setup else None,
-    }
-    return load_settings(said, prefix="input ", environ={}, folder=find_home(here), here=here)
 
 
 def _folder(environ: Mapping[str, str]) -> Path:

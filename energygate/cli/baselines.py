@@ -9,6 +9,7 @@ import click
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import open_store
 from energygate.cli.accepting import accept, prune
+from energygate.cli.fetching import fetch
 from energygate.cli.options import BASELINES, HOW_TO_RECORD, own_option, settings_of, store_of
 from energygate.cli.output import measured_text, warn
 from energygate.cli.recording import record_file
@@ -73,4 +74,5 @@ def baseline_record(file: Path, **options: Any) -> None:
 
 
 baseline.add_command(accept)
+baseline.add_command(fetch)
 baseline.add_command(prune)

@@ -3,46 +3,56 @@
 import datetime as dt
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from energygate.baseline.store import FolderStore, open_store
-from energygate.cli.options import given_run, settings_of, spelt
-from energygate.cli.recording import record_file
+from energygate.cli.options import spelt
+from energygate.cli.storing import Storing
 from energygate.config import DEFAULT_FILE
 from energygate.errors import ConfigError, EnergyGateError
 from energygate.git import Git
-from energygate.github.actions import add_summary, command, event_payload, git_credentials, set_outputs
-from energygate.github.event import Activity, Event, activity, read_event
+from energygate.github.actions import command, event_payload
+from energygate.github.event import Activity, Event, Relayed, activity, read_event
 from energygate.github.inputs import PublishInputs
-from energygate.publishing import Publisher, Told, annotations_of, publication_of
+from energygate.publishing.places import annotations_of
+from energygate.publishing.publisher import Publisher
+from energygate.publishing.told import Told
 from energygate.report.json import decode_report
-from energygate.report.markdown.recorded import render_recorded
 
 if TYPE_CHECKING:
     from energygate.github.client import Hub
 
+_EVENT: Final = "GITHUB_EVENT_NAME"
 _CODE: Final = "ENERGYGATE_EXIT_CODE"
 
 
 @click.command()
 @click.argument("report", required=False, type=click.Path(path_type=Path))
 def comment(report: Path | None) -> None:
-    """Publish REPORT, as a step of the GitHub action: event, inputs and token come from the environment."""
+    """Publish REPORT, as a step of the GitHub action: event, inputs and token come from the environment.
+
+    On workflow_run there is no REPORT: what the run of a fork left is published. In record mode the run is stored.
+    """
+    if not os.environ.get(_EVENT):
+        raise ConfigError(
+            f"{_EVENT} is not set, so there is nowhere to publish.",
+            why="GitHub Actions says with it what happened, and where.",
+            fix="Elsewhere render a report: energygate report REPORT.json --report markdown:FILE.",
+        )
     try:
-        _Publishing.begin(os.environ).do(report)
+        _Step.begin(os.environ).run(report)
     except EnergyGateError as error:
         click.echo(command("error", spelt(error)))
         sys.exit(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Publishing:
+class _Step:
     """What to publish, about which event."""
 
     inputs: PublishInputs
@@ -51,38 +61,27 @@ class _Publishing:
     environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def begin(cls, environ: Mapping[str, str]) -> "_Publishing":
+    def begin(cls, environ: Mapping[str, str]) -> "_Step":
         """Read everything. Raises ConfigError."""
         inputs, event = PublishInputs.read(environ), read_event(environ, event_payload(environ))
         return cls(inputs=inputs, event=event, exit_code=_exit_code(environ), environ=environ)
 
-    def do(self, report: Path | None) -> None:
+    def run(self, report: Path | None) -> None:
         """Do what the event asks for. Raises EnergyGateError."""
-        match activity(self.event, self.inputs.mode):
-            case Activity.NOTHING:
+        match activity(self.event, self.inputs.mode), self.event.relayed:
+            case Activity.NOTHING, _:
                 return
-            case Activity.RECORD if not self.exit_code and self.inputs.run_file is not None:
-                self._record(self.inputs.run_file)
-            case Activity.RELAY:
-                self._publish(None, relays=True)
+            case Activity.RECORD, _ if self.exit_code:
+                self._storing.store_nothing(self.exit_code)
+            case Activity.RECORD, _:
+                self._storing.store(self.inputs.run_file)
+            case Activity.RELAY, Relayed() as relayed:
+                with self._hub() as hub:
+                    self._publisher(hub).relay(relayed)
             case _:
-                self._publish(report)
-
-    def _publish(self, path: Path | None, *, relays: bool = False) -> None:
-        with ExitStack() as opened:
-            publisher = Publisher(
-                event=self.event,
-                inputs=self.inputs,
-                hub=_hub(self.event, self.inputs, opened),
-                environ=self.environ,
-                tell=click.echo,
-                now=lambda: dt.datetime.now(dt.UTC),
-            )
-            if relays and self.event.relayed is not None:
-                url = publisher.relay(self.event.relayed)
-            else:
-                url = publisher.publish(self._told(path))
-        set_outputs({"comment-url": url or ""}, environ=self.environ, tell=click.echo)
+                told = self._told(report)
+                with self._hub() as hub:
+                    self._publisher(hub).publish(told)
 
     def _told(self, path: Path | None) -> Told:
         if path is None:
@@ -100,36 +99,29 @@ class _Publishing:
         code = report.exit_code if self.exit_code is None else self.exit_code
         return Told.of(report, exit_code=code, never_fail=self.inputs.never_fail, notes=notes)
 
-    def _record(self, file: Path) -> None:
-        """Store the run, if the store is none that only a commit can change, and say so in the summary."""
-        settings = settings_of({"baselines": self.inputs.baselines or None})
-        run = given_run(file)
-        store = open_store(settings.baselines, folder=settings.folder, environ=self._credentials())
-        doubts: tuple[str, ...] = ()
-        if isinstance(store, FolderStore):
-            kept = f"Its file is the output run-file: commit it below `{settings.baselines}` to keep it."
-        else:
-            recorded = record_file(file, store, allow_estimates=settings.allow_estimates)
-            kept, doubts = f"It is stored as `{recorded.shown}`.", recorded.doubts
-        click.echo(kept)
-        for doubt in doubts:
-            click.echo(command("warning", doubt))
-        if self.inputs.summary:
-            text = render_recorded(run, publication_of(self.event), kept=kept, doubts=doubts)
-            add_summary(text, environ=self.environ, tell=click.echo)
+    @property
+    def _storing(self) -> Storing:
+        return Storing(publisher=self._publisher(None), environ=self.environ)
 
-    def _credentials(self) -> dict[str, str]:
-        """What git needs to write, where there is a token."""
-        added = git_credentials(self.event.server_url, self.inputs.token) if self.inputs.token else {}
-        return {**self.environ, **added}
+    def _publisher(self, hub: "Hub | None") -> Publisher:
+        return Publisher(
+            event=self.event,
+            inputs=self.inputs,
+            hub=hub,
+            environ=self.environ,
+            tell=click.echo,
+            now=lambda: dt.datetime.now(dt.UTC),
+        )
 
+    @contextmanager
+    def _hub(self) -> Iterator["Hub | None"]:
+        if not self.inputs.token:
+            yield None
+            return
+        from energygate.github.client import GateSession, Hub  # noqa: PLC0415  loads github3, which takes long
 
-def _hub(event: Event, inputs: PublishInputs, opened: ExitStack) -> "Hub | None":
-    if not inputs.token:
-        return None
-    from energygate.github.client import GateSession, Hub  # noqa: PLC0415  loads github3, which takes long
-
-    return Hub(opened.enter_context(GateSession(event.api_url, inputs.token)), event.repository)
+        with GateSession(self.event.api_url, self.inputs.token) as session:
+            yield Hub(session, self.event.repository)
 
 
 def _exit_code(environ: Mapping[str, str]) -> int | None:

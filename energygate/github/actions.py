@@ -8,7 +8,7 @@ characters; of a step's summary above 1,048,576 bytes it keeps nothing
 import base64
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -50,12 +50,19 @@ def command(level: Level, message: str, *, title: str = TITLE, file: str | None 
     return f"::{level}{' ' if properties else ''}{properties}::{_data(_shortened(message))}"
 
 
-def annotation_commands(annotations: Iterable[Annotation], *, most: int = _MOST_PER_LEVEL) -> tuple[str, ...]:
-    """Give a line for each annotation, in their order; beyond `most` of a level one line counts the rest."""
+def annotation_commands(annotations: Iterable[Annotation], *, spent: Collection[Level] = ()) -> tuple[str, ...]:
+    """Give a line for each annotation, in their order; beyond nine of a level one line counts the rest.
+
+    Parameters
+    ----------
+    spent : collection of str
+        Levels of which the runner must keep another line of this step.
+    """
     given = tuple(annotations)
     lines: list[str] = []
     for name, level in _LEVELS.items():
         found = [each for each in given if each.level == name]
+        most = _MOST_PER_LEVEL - (level in spent)
         lines += [command(level, a.message, title=a.title, file=a.path, line=a.line) for a in found[:most]]
         if len(found) > most:
             lines.append(command(level, f"and {len(found) - most} more, see the summary"))
@@ -143,15 +150,24 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def git_credentials(server_url: str, token: str) -> dict[str, str]:
-    """Give the variables that let git write to a repository; nothing is stored, and no argument shows the token."""
+def git_credentials(server_url: str, token: str, *, environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables that let git write to a repository; nothing is stored, and no argument shows the token.
+
+    Parameters
+    ----------
+    environ : mapping
+        What git is told besides: settings that stand there are numbered on from.
+    """
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{server_url}/.extraheader",
-        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {basic}",
-    }
+    # The empty one forgets the header that actions/checkout has kept: GitHub refuses two of them.
+    headers = ("", f"AUTHORIZATION: basic {basic}")
+    count = environ.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isdecimal() else 0
+    added = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_COUNT": str(first + len(headers))}
+    for number, header in enumerate(headers, start=first):
+        added[f"GIT_CONFIG_KEY_{number}"] = f"http.{server_url}/.extraheader"
+        added[f"GIT_CONFIG_VALUE_{number}"] = header
+    return added
 
 
 def _output(name: str, value: str) -> str:

@@ -46,9 +46,16 @@ class Pull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relayed:
-    """The run of another workflow, whose result is to be published here."""
+    """The run of another workflow, whose result is to be published here.
+
+    Attributes
+    ----------
+    attempt : int
+        From 1.
+    """
 
     run_id: int
+    attempt: int = 1
     event: str
     head_sha: str
     head_branch: str
@@ -135,8 +142,9 @@ class _HeadRepository(Struct, frozen=True):
     owner: _Owner
 
 
-class _WorkflowRun(Struct, frozen=True):
+class _WorkflowRun(Struct, frozen=True, kw_only=True):
     id: Number
+    run_attempt: Number = 1
     event: Word
     head_sha: Sha
     head_branch: Ref
@@ -150,6 +158,7 @@ class _OnWorkflowRun(Struct, frozen=True):
         run = self.workflow_run
         relayed = Relayed(
             run_id=run.id,
+            attempt=run.run_attempt,
             event=run.event,
             head_sha=run.head_sha,
             head_branch=run.head_branch,

@@ -99,7 +99,7 @@ def _left_out(given: Any, read: Any, path: str) -> Iterator[str]:
 
 def _sentences_cut(report: GateReport) -> GateReport:
     rows = tuple(structs.replace(row, reason=_cut(row.reason), notes=_few(row.notes)) for row in report.comparisons)
-    return structs.replace(report, comparisons=rows, warnings=_few(report.warnings))
+    return structs.replace(report, comparisons=rows, warnings=_few(report.warnings), notes=_few(report.notes))
 
 
 def _few(sentences: Sequence[str]) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ def _lines(report: GateReport) -> Iterator[Text]:
         yield Text(rows.doubt(label), style="bold yellow")
     for warning in report.warnings:
         yield Text(f"warning: {warning}", style="yellow")
+    for note in report.notes:
+        yield Text(f"note: {note}", style="dim")
     for line in rows.lines(report):
         yield from _benchmark(line)
     yield Text(rows.closing_line(report), style=_VERDICT_STYLES[report.verdict])

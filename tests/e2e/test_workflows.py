@@ -11,9 +11,11 @@ import yaml
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples/workflows").glob("*.yml"))
 WORKFLOWS = [*sorted((ROOT / ".github/workflows").glob("*.yml")), *EXAMPLES]
+MEASURING = [path for path in WORKFLOWS if path.name != "ci.yml"]
 ACTION = ROOT / "action.yml"
 PINNED = re.compile(r"^\s*(?:- )?uses: (?P<what>[\w./-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+$", re.MULTILINE)
-USES = re.compile(r"^\s*(?:- )?uses: *['\"]?(?!\./)", re.MULTILINE)
+USES = re.compile(r"^\s*(?:- )?uses: *+['\"]?+(?!\./)", re.MULTILINE)
+OWN = ("energy", "record")
 ON = True  # how YAML 1.1 reads the key `on`
 OURS = "OWNER/energygate@0123456789012345678901234567890123456789"
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
@@ -72,7 +74,7 @@ def test_a_workflow_gives_no_permission_and_each_job_takes_what_it_needs(path):
     assert all("permissions" in job and "timeout-minutes" in job for job in document["jobs"].values())
 
 
-@pytest.mark.parametrize("path", named(EXAMPLES))
+@pytest.mark.parametrize("path", named(MEASURING))
 def test_only_what_a_maintainer_allowed_comes_from_a_fork_to_the_lab_machine(path):
     document = yaml.safe_load(path.read_text())
     guards = [job["if"] for job in document["jobs"].values() if "energy-lab" in job["runs-on"]]
@@ -86,7 +88,7 @@ def test_only_what_a_maintainer_allowed_comes_from_a_fork_to_the_lab_machine(pat
         assert all(guard == "github.ref == 'refs/heads/main'" for guard in guards)
 
 
-@pytest.mark.parametrize("path", named(EXAMPLES))
+@pytest.mark.parametrize("path", named(MEASURING))
 def test_a_skipped_measurement_never_is_the_required_check(path):
     document = yaml.safe_load(path.read_text())
     gates = [job for job in document["jobs"].values() if job.get("name", "").startswith("energy gate")]
@@ -117,11 +119,20 @@ def test_the_job_that_comments_on_a_fork_runs_nothing_but_the_action():
 
 def test_only_recording_may_push_and_never_for_a_pull_request():
     writers = {}
-    for path in EXAMPLES:
+    for path in MEASURING:
         document = yaml.safe_load(path.read_text())
         if any(job["permissions"].get("contents") == "write" for job in document["jobs"].values()):
-            writers[path.name] = sorted(document[ON])
+            writers[str(path.relative_to(ROOT))] = sorted(document[ON])
     assert writers == {
-        "nightly.yml": ["schedule", "workflow_dispatch"],
-        "record.yml": ["push", "schedule", "workflow_dispatch"],
+        ".github/workflows/record.yml": ["push", "schedule", "workflow_dispatch"],
+        "examples/workflows/nightly.yml": ["schedule", "workflow_dispatch"],
+        "examples/workflows/record.yml": ["push", "schedule", "workflow_dispatch"],
     }
+
+
+def test_our_own_pull_requests_are_measured_as_the_runs_that_they_are_compared_with_were():
+    measured, recorded = (
+        next(step["with"] for job in document["jobs"].values() for step in job["steps"] if step.get("uses") == "./")
+        for document in (yaml.safe_load((ROOT / ".github/workflows" / f"{name}.yml").read_text()) for name in OWN)
+    )
+    assert recorded == measured | {"mode": "record"}

@@ -15,8 +15,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 ACT = Path(sys.executable).with_name("act")
 OURS = "OWNER/energygate@0123456789012345678901234567890123456789"
-UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
+STUBS = {
+    "checkout": "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1",
+    "upload-artifact": "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a",
+}
 LEVELS = ("error", "warning", "notice")
+SECRETS = "secrets"
 _NOWHERE = "http://127.0.0.1:9"
 _LOOPBACK = {"HTTPS_PROXY": _NOWHERE, "HTTP_PROXY": _NOWHERE, "NO_PROXY": "127.0.0.1"}
 _PARTS = ("action.yml", "pyproject.toml", "README.md", "LICENSE", "energygate")
@@ -56,6 +60,8 @@ def example(name, **inputs):
 class Ran:
     """What a run of a workflow came to.
 
+    act may lose what a step printed last that failed, so nothing is asserted of that.
+
     Attributes
     ----------
     code : int
@@ -82,8 +88,13 @@ class Ran:
         return [each for each in self.records if key in each and job in {None, each["job"].partition("/")[2].strip()}]
 
     def steps(self, job=None):
-        """How the steps of the action ended, by their ids in it."""
-        return {each["stepID"][-1]: each["stepResult"] for each in self.of("stepResult", job) if _is_within(each)}
+        """How the steps of the action ended, by their ids in it; the last has none."""
+        found = {each["stepID"][-1]: each["stepResult"] for each in self.of("stepResult", job) if _is_within(each)}
+        return {("verdict" if name == "3" else name): result for name, result in found.items()}
+
+    def ends(self, job=None):
+        """With what the steps ended that failed."""
+        return [each["msg"] for each in self.of("stepID", job) if each["level"] == "error" and _is_within(each)]
 
     def outputs(self, job=None):
         """What the action's outputs are."""
@@ -91,9 +102,12 @@ class Ran:
         return {each["name"]: each["arg"] for each in found}
 
     def told(self, job=None):
-        """The annotations that the runner was told to make: level, title and message."""
-        found = [each for each in self.of("command", job) if each["command"] in LEVELS]
-        return [(each["command"], each["kvPairs"].get("title"), each["arg"]) for each in found]
+        """The annotations that the runner was told to make: level, title and message, read as GitHub's runner does."""
+        return [_read(each["raw"]) for each in self.of("command", job) if each["command"] in LEVELS]
+
+    def ignored(self, job=None):
+        """The commands that measured code printed, and that were none to the runner."""
+        return [each["raw"].strip() for each in self.of("command", job) if each["command"] == "ignored"]
 
     def printed(self, job=None):
         """All other lines that its steps printed."""
@@ -102,6 +116,20 @@ class Ran:
     def summary(self, job=None):
         """The step summary that was written last."""
         return [each["content"] for each in self.of("command", job) if each["command"] == "summary"][-1]
+
+
+def _read(command):
+    """Read a workflow command; act itself takes the last `::` for the end of the properties."""
+    head, _, message = command.strip().removeprefix("::").partition("::")
+    level, _, properties = head.partition(" ")
+    named = dict(each.split("=", 1) for each in properties.split(",") if each)
+    return level, _unescaped(named.get("title")), _unescaped(message)
+
+
+def _unescaped(text):
+    for escaped, plain in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+        text = text and text.replace(escaped, plain)
+    return text
 
 
 def _is_within(record):
@@ -137,18 +165,24 @@ class Act:
             else:
                 shutil.copy(source, self.project)
 
-    def start(self, workflow, event, payload, *, github, token=None, env=None):
+    def start(self, workflow, event, payload, *, github, env=None):
         """Start a workflow on an event; `env` is what all of its steps see."""
-        given = {"GITHUB_API_URL": github.url, "ARTIFACTS": self.artifacts} | (env or {})
+        given = {"GITHUB_API_URL": github.url, "ARTIFACTS": self.artifacts, "CHECKOUT": self.repository.folder}
+        given |= env or {}
         (path := self.folder / "workflow.yml").write_text(json.dumps(workflow))
+        (secrets := self.folder / SECRETS).write_text(f"GITHUB_TOKEN={github.token}\n")
         (told := self.folder / "event.json").write_text(json.dumps(payload))
         words = [
             *(ACT, event, "-C", self.repository.folder, "-W", path, "-e", told, "--json"),
             *("-P", "self-hosted=-self-hosted", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-"),
             *("--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1"),
-            *("--secret", f"GITHUB_TOKEN={github.token if token is None else token}", "--insecure-secrets"),
+            *("--secret-file", secrets, "--insecure-secrets"),  # unmasked: a token in the log is to be seen
             *("--local-repository", f"{OURS}={self.project}"),
-            *("--local-repository", f"{UPLOAD}={ROOT / 'tests/e2e/stubs/upload-artifact'}"),
+            *(
+                w
+                for name, uses in STUBS.items()
+                for w in ("--local-repository", f"{uses}={ROOT / 'tests/e2e/stubs' / name}")
+            ),
             *(word for name, value in given.items() for word in ("--env", f"{name}={value}")),
         ]
         return subprocess.Popen(

@@ -1,5 +1,6 @@
-"""The fake GitHub as a fixture."""
+"""The fake GitHub and its clients as fixtures."""
 
+import contextlib
 import os
 
 import pytest
@@ -19,6 +20,27 @@ def github():
     finally:
         made.close()
     assert made.violations == []
+
+
+@pytest.fixture
+def connect(github):
+    """Makes Hubs on the fake GitHub."""
+    from fakes_hub import Connected  # noqa: PLC0415  loads github3, which few tests need
+
+    with contextlib.ExitStack() as sessions:
+
+        def made(**facts):
+            hub = Connected(github, **facts)
+            sessions.enter_context(hub.session)
+            return hub
+
+        yield made
+
+
+@pytest.fixture
+def hub(connect):
+    """A Hub on the fake GitHub; its clock stands still but for the waits that it asks for."""
+    return connect()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -14,6 +14,8 @@ from energygate.units import format_percent, format_quantity
 _MOST_COMMANDS: Final = 5
 _MOST_RUNS: Final = 20
 _MOST_METERS: Final = 20
+_MOST_NOTES: Final = 10
+_LONGEST: Final = 500
 _NEVER_SEEN: Final = ("disks", "network", "fans", "power supply")
 _UNITS: Final = {"stored": "stored sessions", "interleaved": "blocks of base and head"}
 
@@ -33,6 +35,7 @@ def _sentences(report: GateReport, publication: Publication | None) -> Iterator[
     if publication is not None and report.head.commit not in {None, publication.head}:
         yield f"measured as checked out: {commit(report.head.commit, publication.repository_url)}"
     yield from _compared_with(report)
+    yield from _notes(report)
     level = format_percent(policy.false_alarms)
     yield f"test: {_evidence(report)}, one-sided, adjusted by {span(policy.adjust)} at {level}"
     yield f"increases below {format_percent(policy.min_effect)} never fail"
@@ -61,6 +64,12 @@ def _compared_with(report: GateReport) -> Iterator[str]:
         return
     against = "a base measured in turns" if report.baseline.how == "interleaved" else "stored runs"
     yield f"compared with {against}: {runs}"
+
+
+def _notes(report: GateReport) -> Iterator[str]:
+    yield from (span(note, _LONGEST) for note in report.notes[:_MOST_NOTES])
+    if len(report.notes) > _MOST_NOTES:
+        yield f"{len(report.notes) - _MOST_NOTES} more notes"
 
 
 def _evidence(report: GateReport) -> str:

@@ -67,6 +67,48 @@ def test_a_branch_that_was_deleted_is_empty_again(remote):
     assert remote.store(clone).load(FINGERPRINT) == Baseline()
 
 
+def opened_at(clone, at):
+    return open_branch("git:energy-baselines", folder=clone.folder, environ=clone.environ, at=at)
+
+
+def test_what_was_fetched_is_read_from_then_on_whatever_becomes_of_the_remote_and_of_refs(remote):
+    clone = remote.clone()
+    remote.store().add(RUN)
+    at = remote.store(clone).fetched()
+    commit = remote.git("rev-parse", "energy-baselines").strip()
+    assert at == f"git:energy-baselines@{commit}"
+    remote.store().add(a_run(a_benchmark(), day=2))
+    remote.bare.rename(remote.folder / "moved.git")
+    clone.git("update-ref", "refs/energygate/energy-baselines", "main")
+    clone.git("replace", commit, "main")
+    store = opened_at(clone, at)
+    assert (store.load(FINGERPRINT), store.remarks()) == (Baseline(runs=(RUN,)), ())
+
+
+def test_a_branch_that_was_not_there_is_read_as_empty_without_asking_again(remote):
+    clone = remote.clone()
+    at = remote.store(clone).fetched()
+    assert at == "git:energy-baselines@none"
+    remote.bare.rename(remote.folder / "moved.git")
+    assert opened_at(clone, at).load(FINGERPRINT) == Baseline()
+
+
+def test_what_was_fetched_of_another_branch_is_of_no_concern(remote):
+    clone = remote.clone()
+    remote.store().add(RUN)
+    assert opened_at(clone, "git:energy-baselines-2@none").load(FINGERPRINT) == Baseline(runs=(RUN,))
+
+
+def test_a_commit_that_is_gone_is_no_empty_store(remote):
+    clone = remote.clone()
+    with pytest.raises(BaselineError) as refused:
+        opened_at(clone, f"git:energy-baselines@{'a' * 40}").load(FINGERPRINT)
+    assert str(refused.value) == (
+        f"git:energy-baselines was fetched at aaaaaaaaaaaa, and {clone.folder} does not have that commit. Unread "
+        "baselines must not look like none. Measure in the clone that they were fetched into, and leave its objects alone."
+    )
+
+
 def test_a_remote_that_does_not_answer_is_no_empty_store(remote):
     clone = remote.clone()
     remote.bare.rename(remote.folder / "moved.git")

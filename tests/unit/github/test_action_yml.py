@@ -35,14 +35,15 @@ def test_every_input_is_used_and_described_and_none_is_that_does_not_exist():
     assert [name for name, each in INPUTS.items() if not each["description"] or "default" not in each] == []
 
 
-def test_the_token_reaches_the_step_that_publishes_and_no_other():
+def test_the_token_reaches_the_steps_that_fetch_and_publish_and_no_other():
     holders = [name for name, step in STEPS.items() if re.search("token", str(step), re.IGNORECASE)]
-    assert holders == ["Publish"]
+    assert holders == ["Fetch baselines", "Publish"]
 
 
 def test_the_defaults_are_those_of_the_code():
     defaults = {name: each["default"] for name, each in INPUTS.items()}
     assert MeasureInputs.read(handed_over("Measure and judge", defaults)) == MeasureInputs()
+    assert MeasureInputs.read(handed_over("Fetch baselines", defaults | {"github-token": ""})) == MeasureInputs()
     assert PublishInputs.read(handed_over("Measure and judge", defaults)) == PublishInputs()
     assert PublishInputs.read(handed_over("Publish", defaults | {"github-token": ""})) == PublishInputs()
 

@@ -63,6 +63,13 @@ def test_of_each_level_nine_are_shown_in_their_order_and_a_tenth_line_counts_the
     assert lines[20:] == ("::notice file=a.py,line=1,title=t1::m1",)
 
 
+def test_where_the_step_has_another_line_of_a_level_there_is_one_less():
+    given = [an_annotation(n, level) for level in ("failure", "warning") for n in range(1, 21)]
+    lines = annotation_commands(given, spent={"warning"})
+    assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("error", "warning")] == [10, 9]
+    assert lines[18] == "::warning title=energygate::and 12 more, see the summary"
+
+
 def test_nine_need_no_line_that_counts():
     assert len(annotation_commands([an_annotation(n) for n in range(1, 10)])) == 9
     assert annotation_commands([]) == ()
@@ -170,15 +177,26 @@ def test_measured_code_sees_no_token_and_none_of_the_runners_files():
 
 
 def test_git_is_given_the_token_by_variables_alone():
-    made = git_credentials("https://github.com", "ghs_x")
-    header = made.pop("GIT_CONFIG_VALUE_0")
+    made = git_credentials("https://github.com", "ghs_x", environ={})
+    header = made.pop("GIT_CONFIG_VALUE_1")
     assert made == {
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": "http.https://github.com/.extraheader",
+        "GIT_CONFIG_VALUE_0": "",
+        "GIT_CONFIG_KEY_1": "http.https://github.com/.extraheader",
     }
     kind, _, encoded = header.rpartition(" ")
     assert (kind, base64.b64decode(encoded)) == ("AUTHORIZATION: basic", b"x-access-token:ghs_x")
+
+
+def test_what_git_is_told_besides_by_variables_stays():
+    made = git_credentials("https://github.com", "ghs_x", environ={"GIT_CONFIG_COUNT": "1"})
+    assert sorted(made) == [
+        *("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_1", "GIT_CONFIG_KEY_2"),
+        *("GIT_CONFIG_VALUE_1", "GIT_CONFIG_VALUE_2", "GIT_TERMINAL_PROMPT"),
+    ]
+    assert (made["GIT_CONFIG_COUNT"], made["GIT_CONFIG_VALUE_1"]) == ("3", "")
 
 
 def test_the_events_document_is_read(tmp_path):

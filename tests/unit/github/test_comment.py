@@ -321,6 +321,7 @@ def test_a_comment_that_would_not_be_found_again_is_said(github, hub, pull):
     ("report", "news"),
     [
         (a_report(a_row(outcome=Outcome.PASS)), False),
+        (a_report(a_row(outcome=Outcome.PASS), notes=("nothing is suspect, so main was not measured",)), False),
         (a_report(a_row(outcome=Outcome.PASS), a_row(outcome=Outcome.IMPROVED)), True),
         (a_report(a_row(outcome=Outcome.PASS), warnings=("the driver changed",)), True),
         (a_report(exit_code=5, verdict="failed"), True),

@@ -30,6 +30,7 @@ RUN = {
     "action": "completed",
     "workflow_run": {
         "id": 99,
+        "run_attempt": 2,
         "event": "pull_request",
         "head_sha": HEAD,
         "head_branch": "fix/it",
@@ -127,6 +128,7 @@ def test_an_event_is_read_whole():
     )
     assert read("workflow_run", RUN).relayed == Relayed(
         run_id=99,
+        attempt=2,
         event="pull_request",
         head_sha=HEAD,
         head_branch="fix/it",

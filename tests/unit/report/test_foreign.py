@@ -36,6 +36,7 @@ REPORT = a_report(
     exit_code=1,
     verdict="failed",
     warnings=("a warning",),
+    notes=("a note",),
 )
 DATA = encode_report(REPORT)
 
@@ -112,11 +113,11 @@ def test_a_report_without_comparisons_has_measured_nothing():
 
 def test_sentences_are_cut_and_of_many_the_last_are_counted():
     many = tuple(f"{number}: {'x' * 600}" for number in range(60))
-    data = encode_report(replace(REPORT, warnings=many))
-    found = decode_foreign(data, COMMIT).warnings
-    assert len(found) == 50
-    assert found[48] == f"48: {'x' * 495}\N{HORIZONTAL ELLIPSIS}"
-    assert found[49] == "and 11 more, in the report of the run itself"
+    found = decode_foreign(encode_report(replace(REPORT, warnings=many, notes=many)), COMMIT)
+    assert found.warnings == found.notes
+    assert len(found.warnings) == 50
+    assert found.warnings[48] == f"48: {'x' * 495}\N{HORIZONTAL ELLIPSIS}"
+    assert found.warnings[49] == "and 11 more, in the report of the run itself"
 
 
 def test_a_row_s_reason_and_notes_are_cut_too():

@@ -53,6 +53,7 @@ def test_the_file_has_the_documented_keys_and_ends_with_one_newline():
         "policy",
         "comparisons",
         "warnings",
+        "notes",
     }
     assert set(document["comparisons"][0]) >= {
         "benchmark",

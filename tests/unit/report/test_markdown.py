@@ -408,6 +408,15 @@ def test_what_no_meter_covers_is_named():
     )
 
 
+def test_notes_stand_below_among_how_it_was_measured_and_not_above_as_a_warning():
+    notes = ("nothing is suspect, so main was not measured", "a|b", *"x" * 10)
+    comment = render_markdown(a_report(a_row(), notes=notes))
+    part = part_of(comment, "How this was measured")
+    assert "- `nothing is suspect, so main was not measured`\n- `a|b`\n- `x`\n" in part
+    assert "- 2 more notes\n" in part
+    assert "[!WARNING]" not in comment
+
+
 def test_warnings_are_one_alert_and_changes_of_the_policy_stand_before_them():
     warnings = ("the driver changed", "policy: gate.budget: 5 % \N{RIGHTWARDS ARROW} 20 %", "a|b")
     comment = render_markdown(a_report(a_row(), warnings=warnings))

@@ -61,10 +61,12 @@ REPORT = a_report(
     exit_code=1,
     verdict="failed",
     warnings=("the working tree has uncommitted changes: this report describes no commit",),
+    notes=("nothing is suspect, so main was not measured",),
 )
 TEXT = """\
 measured by rapl (package-0) on epyc-7763-2s
 warning: the working tree has uncommitted changes: this report describes no commit
+note: nothing is suspect, so main was not measured
 regressed     chat.energy.yml::chat  +12.5 % (90 % CI +9.1 … +15.8)
               3.41 → 3.84 J/request; 10 trials, 4 sessions, adjusted p < 0.001
               0.340 → 0.383 J/token  +12.6 % (90 % CI +9.2 … +15.9)

@@ -1,0 +1,389 @@
+"""The action and the example workflows, run by act as GitHub runs them, with the fake GitHub to publish to."""
+
+import base64
+import os
+import signal
+from pathlib import Path
+
+import fakes_github_faults as faults
+import pytest
+from fakes_github import zipped
+from fakes_github_api import Token
+from rig import act as runner
+from rig.act import Act, example, make_lab
+from rig.fixtures import skip
+from rig.widgets import API, COMPRESS, FORK, NOISY, NUMBER, WORKER, Widgets
+
+from energygate.workloads.proc import stat_of
+
+SUITE = "energygate run compress.energy.yml"
+MEASURE, GATE = "measure energy", "energy gate"
+PUBLISHED = {"install": "success", "gate": "success", "publish": "success"}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The interpreter of an environment that has energygate."""
+    if missing := runner.missing():
+        reason = (
+            f"no {missing}: this would have shown that the workflows do what they say, from the event to the comment"
+        )
+        skip(reason, unless="ENERGYGATE_REQUIRE_ACT")
+    return make_lab(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def stored(lab, tmp_path_factory):
+    """acme/widgets with three stored sessions, to copy."""
+    widgets = Widgets(tmp_path_factory.mktemp("stored") / "widgets").set_up()
+    widgets.store(lab)
+    return widgets
+
+
+@pytest.fixture
+def widgets(stored, tmp_path):
+    return stored.copy(tmp_path)
+
+
+@pytest.fixture
+def act(widgets, tmp_path):
+    return Act(tmp_path / "runner", widgets)
+
+
+@pytest.fixture
+def workflow(lab):
+    """Give an example as a lab has it that keeps its own environment, and whose projects need no installation."""
+    return lambda name, **inputs: example(name, install="never", python=str(lab), setup=None, **inputs)
+
+
+@pytest.fixture
+def gated(act, widgets, github, workflow):
+    """Run energy.yml, with these inputs, on an event of the pull request that is proposed."""
+
+    def run(action="opened", *, env=None, then=(), **inputs):
+        github.pull(NUMBER, head_sha=widgets.sha("topic"), base_sha=widgets.sha("main"))
+        gate = workflow("energy.yml", **inputs)
+        steps = gate["jobs"]["measure"]["steps"]
+        steps[-1]["id"] = "energy"
+        steps += then
+        return act(gate, "pull_request", widgets.pull_request(action), github=github, env=env)
+
+    return run
+
+
+@pytest.fixture
+def remote(widgets, tmp_path):
+    """The repository at GitHub, and the variables that let git find it there."""
+    (bare := tmp_path / "remote.git").mkdir()
+    widgets.git("clone", "--quiet", "--bare", str(widgets.folder), str(bare))
+    (config := tmp_path / "gitconfig").write_text(
+        f'[url "{bare}"]\n\tinsteadOf = https://github.com/acme/widgets.git\n'
+    )
+    return bare, {"GIT_CONFIG_GLOBAL": config}
+
+
+def conclusions(github):
+    return [(run.name, run.head_sha, run.conclusion) for run in github.check_runs]
+
+
+def leaks(folder, token):
+    """The files, but for act's own, that have the token in them, plain or as git sends it."""
+    secrets = (token.encode(), base64.b64encode(f"x-access-token:{token}".encode()))
+    files = [
+        path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.name != runner.SECRETS
+    ]
+    return [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+LOOKS = """\
+import os
+from pathlib import Path
+
+def ancestors():
+    pid = os.getpid()
+    while pid > 0:
+        yield Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+Path(os.environ["SEEN"]).write_bytes(b"\\0".join([*ancestors(), Path("/proc/self/environ").read_bytes()]))
+"""
+FORGED = ("::add-mask::regressed", "::error::forged", "::set-output name=verdict::passed", "##[error]forged")
+NEXT = {
+    "if": "always()",
+    "env": {"VERDICT": "${{ steps.energy.outputs.verdict }}", "URL": "${{ steps.energy.outputs.comment-url }}"},
+    "run": 'echo "next: $VERDICT $URL"',
+}
+IMPOSTORS = ("energygate/__init__.py", "yaml.py", "click.py")
+
+
+def test_a_pull_request_that_regresses_and_is_mended_has_one_comment_that_follows_it(
+    gated, widgets, github, act, tmp_path
+):
+    github.foreign_comments(NUMBER, 120)
+    for name in IMPOSTORS:  # a repository may have modules of these names, which must not be taken for ours
+        widgets.write(name, "raise SystemExit(77)\n")
+    widgets.write("bench/conftest.py", LOOKS)
+
+    widgets.propose(worker=1.3)
+    said = " ".join(f"'{line}'" for line in FORGED)
+    measures = f"printf '%s\\n' {said}; pytest --energy-only bench"
+    how = {"run": measures, "against": "none", "env": {"SEEN": tmp_path / "seen"}}
+    ran = gated(**how, then=[NEXT])
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert ran.steps(MEASURE) == {**PUBLISHED, "verdict": "failure"}
+    assert ran.outputs(MEASURE).keys() == {"verdict", "exit-code", "report", "run-file", "comment-url"}
+    assert (ran.outputs(MEASURE)["verdict"], ran.outputs(MEASURE)["exit-code"]) == ("failed", "1")
+    assert f"next: failed {ran.outputs(MEASURE)['comment-url']}" in ran.printed(MEASURE)
+    assert conclusions(github) == [("energygate", widgets.sha("topic"), "failure")]
+    (note,) = github.check_runs[0].annotations
+    assert (note["path"], note["start_line"], note["annotation_level"]) == ("bench/worker/test_worker.py", 1, "failure")
+    (body,) = github.ours(NUMBER)
+    assert ran.outputs(MEASURE)["comment-url"].endswith(f"/pull/{NUMBER}#issuecomment-{github.comments(NUMBER)[-1].id}")
+    headline = f"## Energy: regressed. `{WORKER}` uses 30.0 % more joules"
+    assert body.splitlines()[2] == ran.summary(MEASURE).splitlines()[0] == headline
+
+    assert ran.ignored(MEASURE) == list(FORGED)
+    assert ran.told(MEASURE) == []
+    seen = (tmp_path / "seen").read_text()
+    assert "ENERGYGATE_MODE=gate" in seen
+    assert "github-token" not in seen.lower()
+    assert github.token not in seen + ran.text + body + str(github.check_runs)
+    assert leaks(tmp_path, github.token) == []
+    assert {request.headers["authorization"] for request in github.requests} == {f"token {github.token}"}
+
+    github.requests.clear()
+    widgets.propose(worker=1.5)
+    assert gated("synchronize", **how).jobs == {MEASURE: "failure", GATE: "failure"}
+    (body,) = github.ours(NUMBER)
+    assert body.splitlines()[2] == f"## Energy: regressed. `{WORKER}` uses 50.0 % more joules"
+    comment = github.comments(NUMBER)[-1].id
+    assert github.asked == [
+        "POST /check-runs",
+        f"GET /pulls/{NUMBER}",
+        f"GET /issues/{NUMBER}/comments?per_page=100",
+        f"GET /issues/{NUMBER}/comments?per_page=100&page=2",
+        f"PATCH /issues/comments/{comment}",
+    ]
+
+    widgets.propose()
+    ran = gated("synchronize", **how)
+    assert ran.jobs == {MEASURE: "success", GATE: "success"}
+    assert ran.steps(MEASURE) == {**PUBLISHED, "verdict": "success"}
+    assert github.ours(NUMBER)[0].splitlines()[2] == "## Energy: no regression found"
+    assert [name for _, _, name in conclusions(github)] == ["failure", "failure", "success"]
+    assert len(github.comments(NUMBER)) == 121
+
+
+def test_where_nothing_was_ever_wrong_there_is_no_comment(gated, widgets, github):
+    widgets.propose()
+    ran = gated(run=SUITE)
+    assert (ran.jobs, ran.told()) == ({MEASURE: "success", GATE: "success"}, [])
+    assert conclusions(github) == [("energygate", widgets.sha("topic"), "success")]
+    assert github.ours(NUMBER) == []
+
+
+def test_a_suspect_is_measured_again_beside_the_base_of_the_merge_and_not_beside_an_older_one(gated, widgets, github):
+    older = widgets.sha("main~1")
+    widgets.propose(compress=1.3)
+    ran = gated(run=SUITE)
+    assert widgets.sha("HEAD^1") != older
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    (body,) = github.ours(NUMBER)
+    assert f"/commit/{widgets.sha('HEAD^1')}" in body
+    assert "6 blocks" in body
+
+
+def test_each_leg_of_a_matrix_has_a_comment_and_a_check_run_of_its_own(act, widgets, github, workflow):
+    widgets.propose(worker=1.3, compress=NOISY)
+    github.pull(NUMBER, head_sha=widgets.sha("topic"), base_sha=widgets.sha("main"))
+    matrix = workflow("matrix.yml", against="none")
+    ran = act(matrix, "pull_request", widgets.pull_request(), github=github)
+    legs = {job: ran.steps(job)["verdict"] for job in ran.jobs if job != GATE}  # act ends all legs as the worst
+    assert legs == {
+        "measure energy of api-1": "success",
+        "measure energy of worker-2": "failure",
+        "measure energy of compress-3": "success",
+    }
+    assert ran.jobs[GATE] == "failure"
+    assert {run.name: run.conclusion for run in github.check_runs} == {
+        "energygate/api": "success",
+        "energygate/worker": "failure",
+        "energygate/compress": "neutral",
+    }
+    assert {body.splitlines()[0]: body.splitlines()[2] for body in github.ours(NUMBER)} == {
+        "<!-- energygate:v1:worker -->": f"## Energy: regressed. `{WORKER}` uses 30.0 % more joules",
+        "<!-- energygate:v1:compress -->": f"## Energy: inconclusive. `{COMPRESS}` could not be judged",
+    }
+
+
+def test_a_job_that_never_fails_tells_the_verdict_all_the_same(gated, widgets, github):
+    widgets.propose(compress=1.3)
+    ran = gated(**{"run": SUITE, "against": "none", "never-fail": True})
+    assert ran.jobs == {MEASURE: "success", GATE: "success"}
+    assert (ran.outputs(MEASURE)["exit-code"], ran.outputs(MEASURE)["verdict"]) == ("1", "failed")
+    assert [each for _, _, each in conclusions(github)] == ["neutral"]
+
+
+def test_a_job_that_measured_nothing_is_5_and_says_so(gated, widgets, github):
+    widgets.propose()
+    ran = gated(run=f"{SUITE} --meters=rapl --sysfs=bench")
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert ran.outputs(MEASURE)["exit-code"] == "5"
+    assert "exit status 5" in ran.ends(MEASURE)
+    assert [each for _, _, each in conclusions(github)] == ["failure"]
+    assert github.ours(NUMBER)[0].splitlines()[2] == "## Energy: nothing valid was measured: the job leaves with 5"
+
+
+def test_a_token_that_may_only_read_costs_one_warning_and_the_verdict_stays(gated, widgets, github):
+    github.token_kind = Token.READ_ONLY
+    widgets.propose(compress=1.3)
+    ran = gated(run=SUITE, against="none")
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert "exit status 1" in ran.ends(MEASURE)
+    (error, (level, title, warning)) = ran.told(MEASURE)
+    assert (error[0], level, title) == ("error", "warning", "energygate: not all is published")
+    assert "checks: write" in warning
+    assert "pull-requests: write" in warning
+    assert ran.summary(MEASURE).splitlines()[0] == f"## Energy: regressed. `{COMPRESS}` uses 30.0 % more joules"
+    assert "checks: write" in ran.summary(MEASURE)
+
+
+def test_an_api_that_is_away_costs_one_warning_and_the_verdict_stays(gated, widgets, github):
+    github.fail(faults.html(500), times=2)
+    widgets.propose(compress=1.3)
+    ran = gated(run=SUITE, against="none")
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert "exit status 1" in ran.ends(MEASURE)
+    assert [told[:2] for told in ran.told(MEASURE)] == [
+        ("error", f"regressed: {COMPRESS} +30.0 %"),
+        ("warning", "energygate: not all is published"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "branch"), [("merge_group", "merged"), ("push", "topic"), ("workflow_dispatch", "topic")]
+)
+def test_what_is_not_merged_yet_is_gated_and_has_no_comment(act, widgets, github, workflow, event, branch):
+    widgets.propose()
+    widgets.git("update-ref", "refs/remotes/origin/main", "main")
+    widgets.git("checkout", "--quiet", branch)
+    group = {"merge_group": {"head_sha": widgets.sha("HEAD"), "base_sha": widgets.sha("main")}}
+    gate = workflow("energy.yml", run=SUITE)
+    gate["on"] = event
+    gate["jobs"]["measure"].pop("if")
+    ran = act(gate, event, widgets.event | group, github=github)
+    head = widgets.sha("HEAD")
+    assert ran.jobs == {MEASURE: "success", GATE: "success"}
+    assert ran.printed(MEASURE)[0] == f"gate: commit {head[:12]}, base {widgets.sha('main')}"
+    assert conclusions(github) == [("energygate", head, "success")]
+    assert github.asked == ["POST /check-runs"]
+
+
+@pytest.mark.parametrize("event", ["push", "schedule", "workflow_dispatch"])
+def test_what_is_merged_is_recorded_in_the_branch_of_baselines_and_nothing_is_published(
+    act, widgets, github, workflow, remote, event, tmp_path
+):
+    bare, environ = remote
+    payload = {"schedule": "17 4 * * 1"} if event == "schedule" else widgets.event
+    ran = act(workflow("record.yml", run=SUITE), event, payload, github=github, env=environ)
+    assert (ran.jobs, ran.told()) == ({"record energy": "success"}, [])
+    assert ran.printed()[0] == f"record: commit {widgets.sha('main')[:12]}, base none"
+    (stored,) = widgets.git("-C", str(bare), "ls-tree", "-r", "--name-only", "energy-baselines").split()
+    assert f"It is stored as `git:energy-baselines/{stored}`." in ran.summary()
+    assert github.asked == []
+    assert leaks(tmp_path, github.token) == []
+
+
+def test_an_action_on_a_pull_request_that_changes_no_code_measures_nothing(act, widgets, github, workflow):
+    widgets.propose()
+    gate = workflow("energy.yml", run="exit 77")
+    gate["on"] = {"pull_request": {"types": ["closed"]}}
+    ran = act(gate, "pull_request", widgets.pull_request("closed"), github=github)
+    assert ran.jobs == {MEASURE: "success", GATE: "success"}
+    assert ran.told() == [("notice", "energygate", "nothing to measure: pull_request was closed")]
+    assert github.asked == []
+
+
+def test_pull_request_target_is_refused_before_anything_is_run(act, widgets, github, workflow):
+    widgets.propose()
+    gate = workflow("energy.yml", run="exit 77")
+    gate["on"] = "pull_request_target"
+    ran = act(gate, "pull_request_target", widgets.pull_request(), github=github)
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert ran.steps(MEASURE) == {"install": "success", "gate": "failure"}
+    assert "exit status 2" in ran.ends(MEASURE)
+    assert github.asked == []
+
+
+def test_a_fork_is_measured_once_it_is_allowed_and_its_report_is_relayed(act, widgets, github, workflow):
+    widgets.propose(worker=1.3)
+    head = widgets.sha("topic")
+    github.pull(NUMBER, head_sha=head, base_sha=widgets.sha("main"), fork=True)
+
+    ran = act(workflow("energy.yml"), "pull_request", widgets.pull_request(repository=FORK), github=github)
+    assert ran.jobs == {GATE: "failure"}
+
+    widgets.git("checkout", "--quiet", "main")
+    fork = workflow("energy-fork.yml", against="none")
+    ran = act(fork, "pull_request", widgets.pull_request("labeled", label="docs", repository=FORK), github=github)
+    assert (ran.code, ran.jobs) == (0, {})
+
+    allowed = widgets.pull_request("labeled", label="energy-ok", repository=FORK)
+    ran = act(fork, "pull_request", allowed, github=github)
+    assert ran.jobs == {"measure energy of a fork": "failure"}
+    assert ran.printed()[0] == f"gate: commit {head[:12]}, base none"
+    assert github.asked == []
+    (report,) = act.artifacts.glob("*/*")
+    assert report == act.artifacts / "energygate-default/report.json"
+
+    github.artifact(900, "energygate-default", zipped(**{"report.json": report.read_bytes()}), head_sha=head)
+    relay = workflow("energy-comment.yml")
+    ran = act(relay, "workflow_run", widgets.ended_run(900), github=github)
+    assert (ran.jobs, ran.told()) == ({"comment on a fork's energy": "success"}, [])
+    (body,) = github.ours(NUMBER)
+    assert body.splitlines()[2] == f"## Energy: regressed. `{WORKER}` uses 30.0 % more joules"
+    assert "Measured by the pull request's own code on a run that a maintainer allowed" in body
+    assert github.check_runs == []
+
+
+def step_of(pid):
+    """The process of the action's step that started this one."""
+    while b"energygate\0action" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+        pid = stat_of(pid).parent
+    return pid
+
+
+IN_TURN = """\
+case "$PWD" in */base|*/head) ;; *) exit 0;; esac
+sleep 600 &
+echo $$ $! > "$SEEN.part"
+mv "$SEEN.part" "$SEEN"
+wait
+"""
+
+
+def test_a_cancelled_job_leaves_no_process_and_no_worktree_and_publishes_nothing(
+    act, widgets, github, workflow, tmp_path
+):
+    widgets.write("in_turn.sh", IN_TURN)
+    widgets.change("compress.energy.yml", '"true"', "sh, in_turn.sh")
+    widgets.change("energygate.yml", "confirm: {", "confirm: {which: all, ")
+    widgets.commit()
+    widgets.propose(compress=1.3)
+    github.pull(NUMBER, head_sha=widgets.sha("topic"), base_sha=widgets.sha("main"))
+    gate, seen = workflow("energy.yml", run=SUITE), tmp_path / "seen"
+    with act.start(gate, "pull_request", widgets.pull_request(), github=github, env={"SEEN": seen}) as process:
+        while not seen.exists():
+            assert process.poll() is None
+        workload, child = map(int, seen.read_text().split())
+        os.kill(step_of(workload), signal.SIGINT)  # as GitHub's runner does; act itself would kill
+        text, _ = process.communicate()
+    ran = runner.Ran(process.returncode, text)
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert ran.steps(MEASURE) == {"install": "success", "gate": "failure"}
+    assert "exit status 130" in ran.ends(MEASURE)
+    assert (stat_of(workload), stat_of(child)) == (None, None)
+    assert [path.name for path in (act.folder / "tmp").iterdir() if path.name.startswith("energygate-")] == []
+    (checkout,) = act.folder.glob("cache/act/*/hostexecutor")
+    assert widgets.git("-C", str(checkout), "worktree", "list").count("\n") == 1
+    assert github.asked == []

@@ -1,0 +1,94 @@
+"""docs/github.md says what action.yml and the code say: inputs, outputs, events, messages, and the comment it shows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from energygate.github.payload import KNOWN
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/github.md").read_text(encoding="utf-8")
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+EMPTY = "empty"
+CODE = re.compile("`([^`]*)`")
+STEP = re.compile(r"```yaml\n *# (?:a step|steps) of \.github/workflows/[^\n]*\n(.*?)```", re.DOTALL)
+PINNED = re.compile(r"uses: (\S+ # v\S+)")
+
+
+def rows(title):
+    """The rows of the first table below a heading, as cells."""
+    chapter = re.split("^## ", TEXT.split(f"\n## {title}\n", 1)[1], flags=re.MULTILINE)[0]
+    table = re.search(r"^\|.*?\n\n", f"{chapter}\n", re.DOTALL | re.MULTILINE)
+    return [[cell.strip() for cell in line[1:-1].split(" | ")] for line in table[0].strip().splitlines()[2:]]
+
+
+def messages():
+    """The messages of the last chapter, each as what stays the same in it."""
+    found = [CODE.search(cells[0])[1] for cells in rows("Troubleshooting")]
+    return [pytest.param([each.strip() for each in said.split("…") if each.strip()], id=said) for said in found]
+
+
+def texts():
+    """Every text that stands in the package, and the scripts of the action."""
+    for path in (ROOT / "energygate").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+    yield from (step["run"] for step in ACTION["runs"]["steps"])
+
+
+SPOKEN = list(texts())
+
+
+def test_the_table_of_inputs_is_that_of_the_action_with_its_defaults():
+    documented = {CODE.fullmatch(name)[1]: default for name, default, _ in rows("Inputs")}
+    defaults = {name: f"`{each['default']}`" if each["default"] else EMPTY for name, each in ACTION["inputs"].items()}
+    assert list(documented.items()) == list(defaults.items())
+
+
+def test_the_table_of_outputs_is_that_of_the_action():
+    assert [name for name, _ in rows("Outputs")] == [f"`{name}`" for name in ACTION["outputs"]]
+
+
+def test_the_table_of_events_has_each_that_is_acted_on_and_the_one_that_is_refused():
+    assert {name for name, *_ in rows("Events")} == {f"`{name}`" for name in (*KNOWN, "pull_request_target")}
+
+
+@pytest.mark.parametrize("pieces", messages())
+def test_a_message_that_is_explained_exists(pieces):
+    assert [piece for piece in pieces if not any(piece in text for text in SPOKEN)] == []
+
+
+def test_the_comment_that_is_shown_is_what_the_renderer_makes():
+    golden = (ROOT / "tests/unit/report/golden/published.md").read_text(encoding="utf-8").splitlines()
+    shown = [line[2:] for line in TEXT.splitlines() if line.startswith("> ")]
+    assert len(shown) > 6
+    assert [line for line in shown if line not in golden] == []
+
+
+def test_every_step_that_is_shown_is_one_and_pinned_as_in_the_examples():
+    examples = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "examples/workflows").glob("*.yml"))
+    shown = STEP.findall(TEXT)
+    steps = [step for block in shown for step in yaml.safe_load(block)]
+    assert len(steps) == len(PINNED.findall("".join(shown))) > 4
+    assert set(PINNED.findall("".join(shown))) <= set(PINNED.findall(examples))
+    assert all(step["with"].keys() <= ACTION["inputs"].keys() for step in steps if "/energygate@" in step["uses"])
+
+
+def test_every_link_within_the_documentation_leads_somewhere():
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXT):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / "docs" / path).resolve() if path else ROOT / "docs/github.md"
+        assert file.is_file(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def anchors(text):
+    """What GitHub makes of the headings."""
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
