@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
 ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
 
-.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages contract-judge soak clean
+.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages contract-judge act-install soak clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression
 	@$(BIN)/python examples/demo.py
@@ -45,6 +45,9 @@ two-stages: $(VENV)/.dev  ## sixty pull requests on simulated counters, end to e
 
 contract-judge: $(VENV)/.dev  ## the tests of the GitHub client, with prism between it and the fake GitHub; needs node
 	$(BIN)/python tests/rig/judge.py
+
+act-install: $(VENV)/.dev  ## the example workflow as it is written, installing from the registry
+	ENERGYGATE_ACT_INSTALL=1 $(BIN)/python -m pytest tests/e2e/test_act.py -k installs --durations=1
 
 soak: $(VENV)/.dev  ## ten minutes of trials: nothing may grow
 	$(BIN)/python benchmarks/soak.py

@@ -18,12 +18,12 @@ from energygate.report.markdown import render_markdown
 from energygate.report.publication import Publication
 
 OUT = Path(__file__).with_name("comment.png")
-WIDTH = 1000
+WIDTH = 806
 REPOSITORY = "https://github.com/OWNER/REPOSITORY"
 STYLE = """
 body { margin: 0; padding: 12px; width: fit-content; background: #fff; color: #1f2328;
        font: 14px/1.5 "Noto Sans", "Liberation Sans", Arial, sans-serif; }
-.comment { width: 974px; border: 1px solid #d1d9e0; border-radius: 6px; }
+.comment { width: 780px; border: 1px solid #d1d9e0; border-radius: 6px; }
 .by { padding: 8px 16px; background: #f6f8fa; border-bottom: 1px solid #d1d9e0; color: #59636e; }
 .text { padding: 16px 16px 0; }
 h2 { margin: 0 0 16px; padding-bottom: .3em; border-bottom: 1px solid #d1d9e0; font-size: 21px; line-height: 1.25; }

@@ -90,7 +90,7 @@ class Ran:
     def steps(self, job=None):
         """How the steps of the action ended, by their ids in it; the last has none."""
         found = {each["stepID"][-1]: each["stepResult"] for each in self.of("stepResult", job) if _is_within(each)}
-        return {("verdict" if name == "3" else name): result for name, result in found.items()}
+        return {("verdict" if name.isdigit() else name): result for name, result in found.items()}
 
     def ends(self, job=None):
         """With what the steps ended that failed."""
@@ -98,8 +98,8 @@ class Ran:
 
     def outputs(self, job=None):
         """What the action's outputs are."""
-        found = [each for each in self.of("command", job) if each["command"] == "set-output" and not _is_within(each)]
-        return {each["name"]: each["arg"] for each in found}
+        found = [each for each in self.of("name", job) if each["step"] == OURS and not _is_within(each)]
+        return {each["name"]: each["arg"] for each in found if each["command"] == "set-output"}
 
     def told(self, job=None):
         """The annotations that the runner was told to make: level, title and message, read as GitHub's runner does."""
@@ -133,7 +133,8 @@ def _unescaped(text):
 
 
 def _is_within(record):
-    return len(record.get("stepID", ())) > 1
+    """Whether a step of the action wrote it."""
+    return record.get("step") == OURS and len(record.get("stepID", ())) > 1
 
 
 class Act:
@@ -151,6 +152,7 @@ class Act:
         self.folder = folder
         self.repository = repository
         self.artifacts = folder / "artifacts"
+        self._network = _LOOPBACK | {name.lower(): value for name, value in _LOOPBACK.items()}
         self.project = folder / "action"
         self.project.mkdir(parents=True)
         shutil.copy(ROOT / "action.yml", self.project)  # act copies all that lies there, for each use
@@ -158,7 +160,9 @@ class Act:
             (folder / name).mkdir()
 
     def bring_package(self):
-        """Have the package beside action.yml, for `install: auto`."""
+        """Have the package beside action.yml and let pip reach its registry, for `install: auto`."""
+        pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        self._network = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")} | pip
         for part in _PARTS:
             if (source := ROOT / part).is_dir():
                 shutil.copytree(source, self.project / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -168,7 +172,7 @@ class Act:
     def start(self, workflow, event, payload, *, github, env=None):
         """Start a workflow on an event; `env` is what all of its steps see."""
         given = {"GITHUB_API_URL": github.url, "ARTIFACTS": self.artifacts, "CHECKOUT": self.repository.folder}
-        given |= env or {}
+        given |= self.repository.finds | (env or {})
         (path := self.folder / "workflow.yml").write_text(json.dumps(workflow))
         (secrets := self.folder / SECRETS).write_text(f"GITHUB_TOKEN={github.token}\n")
         (told := self.folder / "event.json").write_text(json.dumps(payload))
@@ -204,5 +208,4 @@ class Act:
     def _environ(self):
         places = {"HOME": "home", "XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config", "TMPDIR": "tmp"}
         own = {name: str(self.folder / place) for name, place in places.items()}
-        proxies = _LOOPBACK | {name.lower(): value for name, value in _LOOPBACK.items()}
-        return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **own, **proxies}
+        return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **own, **self._network}

@@ -14,6 +14,8 @@ NUMBER = 7
 NOISY = (60.0, 150.0, 85.0, 140.0, 70.0, 125.0)
 """Joules that prove nothing."""
 OURS, FORK = "acme/widgets", "outsider/widgets"
+_URL = "https://github.com/acme/widgets.git"
+_RECORD = ("--energy-mode=record", "--energy-baselines=git:energy-baselines")
 _BENCH = "def test_{name}(energy):\n    energy(sum, [1, 2])\n"
 _SUITE = 'version: 1\nsuites: [{name: compress, kind: command, command: ["true"]}]\n'
 _SETTINGS = """\
@@ -29,7 +31,7 @@ class Widgets(Repository):
 
     def set_up(self):
         """Make the first commit; give itself back."""
-        self.git("remote", "add", "origin", "https://github.com/acme/widgets.git")
+        self.git("remote", "add", "origin", _URL)
         self.write(".gitignore", ".pytest_cache/\n__pycache__/\n")
         self.write("energygate.yml", _SETTINGS)
         self.write("bench/api/test_api.py", _BENCH.format(name="answer"))
@@ -37,6 +39,7 @@ class Widgets(Repository):
         self.write("compress.energy.yml", _SUITE)
         self.uses()
         self.commit()
+        self.git("clone", "--quiet", "--bare", str(self.folder), str(self.folder.parent / "remote.git"))
         return self
 
     def uses(self, *, api=1.0, worker=1.0, compress=1.0):
@@ -47,26 +50,38 @@ class Widgets(Repository):
             lines += [{"benchmark": name, "energy_j": {"package-0": each}, "duration_s": 2.0} for each in joules]
         self.write("windows.jsonl", "\n".join(json.dumps(line) for line in lines))
 
-    def store(self, python):
-        """Store three sessions that differ as days do, and commit them: main is here."""
+    def record(self, python):
+        """Push to the branch of baselines three sessions of main that differ as days do."""
         for factor in (1.0, 1.004, 0.997):
             self.uses(api=factor, worker=factor, compress=factor)
             self.commit()
-            words = [
-                python.with_name("pytest"),
-                "--energy-only",
-                "--energy-mode=record",
-                "bench",
-                "compress.energy.yml",
-            ]
-            subprocess.run(words, cwd=self.folder, env=self.environ, check=True, capture_output=True)
+            subprocess.run(
+                [python.with_name("pytest"), "--energy-only", "bench", "compress.energy.yml", *_RECORD],
+                cwd=self.folder,
+                env=self.environ | self.finds,
+                check=True,
+                capture_output=True,
+            )
         self.uses()
         self.commit()
 
     def copy(self, folder):
-        """Give another clone of the same state."""
-        shutil.copytree(self.folder, folder / "widgets")
-        return Widgets(folder / "widgets")
+        """Give another clone of the same state, and GitHub's own beside it."""
+        for name in (self.folder.name, "remote.git"):
+            shutil.copytree(self.folder.parent / name, folder / name)
+        return Widgets(folder / self.folder.name)
+
+    @property
+    def finds(self):
+        """The variables that let git find the repository at GitHub, which is a folder here."""
+        place = f'[url "{self.folder.parent / "remote.git"}"]\n\tinsteadOf = {_URL}\n'
+        (config := self.folder.parent / "gitconfig").write_text(place)
+        return {"GIT_CONFIG_GLOBAL": str(config)}
+
+    def recorded(self):
+        """The files on the branch of baselines, the oldest first."""
+        bare = self.folder.parent / "remote.git"
+        return self.git("-C", str(bare), "ls-tree", "-r", "--name-only", "energy-baselines").split()
 
     def propose(self, **used):
         """Commit to the branch `topic` what a pull request uses, and check out GitHub's merge of it."""
@@ -86,11 +101,11 @@ class Widgets(Repository):
         """Give a commit."""
         return self.git("rev-parse", revision).strip()
 
-    def pull_request(self, action="opened", *, label=None, repository=OURS):
+    def pull_request(self, action="opened", *, base="main", label=None, repository=OURS):
         """What the event of the pull request tells, be it from a fork."""
         told = {} if label is None else {"label": {"name": label}}
         head = {"ref": "topic", "sha": self.sha("topic"), "repo": {"full_name": repository}}
-        base = {"ref": "main", "sha": self.sha("main"), "repo": {"full_name": OURS}}
+        base = {"ref": "main", "sha": self.sha(base), "repo": {"full_name": OURS}}
         pull = {"number": NUMBER, "head": head, "base": base}
         return self.event | told | {"action": action, "number": NUMBER, "pull_request": pull}
 

@@ -417,6 +417,7 @@ def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):
         ("min-time", "soon", "expected seconds above 0."),
         ("lock-timeout", "-1", "expected seconds, or 0."),
         ("lock-timeout", "nan", "expected seconds, or 0."),
+        ("baselines-at", "git:b@HEAD", "expected what `energygate baseline fetch` gives."),
         ("mode", "gait", "allowed: measure, gate, record."),
         ("budget", "5", "expected a percentage such as 5%, got '5'."),
         ("budget", "0%", "expected a percentage above 0% and up to 100%."),

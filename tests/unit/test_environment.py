@@ -6,8 +6,9 @@ import pytest
 from energygate.cli.main import commands
 
 SETTINGS = {
-    *("allow-estimates", "against", "baselines", "budget", "config", "fail-on", "max-blocks", "max-minutes", "meters"),
-    *("min-blocks", "min-time", "mode", "report", "save", "seed", "setup", "sysfs", "trials", "venv", "warmup"),
+    *("allow-estimates", "against", "baselines", "budget", "config", "fail-on", "lock-timeout", "max-blocks"),
+    *("max-minutes", "meters", "min-blocks", "min-time", "mode", "report", "save", "seed", "setup", "sysfs", "trials"),
+    *("venv", "warmup"),
 }
 """What is looked up with the configuration: there the environment comes between options and file."""
 

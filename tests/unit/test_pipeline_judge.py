@@ -271,6 +271,14 @@ def test_a_file_that_cannot_be_written_costs_that_file_and_neither_the_verdict_n
     assert "bench.py::test_it" in markdown.read_text()
 
 
+def test_what_is_wrong_with_the_baselines_is_a_warning_and_what_the_store_asks_for_some_day_is_a_note(replayed):
+    with open_job(replayed, Surroundings()) as job:
+        job.remarks, job.asides = ("this change alters a stored run",), ("the branch is large",)
+        measure_one(job)
+        report = job.finish(in_scope=lambda _: True).report
+    assert (report.warnings, report.notes) == (("this change alters a stored run",), ("the branch is large",))
+
+
 @pytest.mark.parametrize("is_saved", [True, False])
 def test_a_session_that_cannot_be_recorded_is_given_all_the_same_with_what_to_do(replayed, tmp_path, is_saved):
     settings = replace(replayed, mode=Mode.RECORD, save=replayed.save if is_saved else None)

@@ -7,8 +7,9 @@ from energygate.model import GateReport, Outcome, Row
 from energygate.report import rows
 from energygate.report.commands import accepting
 from energygate.report.history import sparkline
-from energygate.report.markdown.escaping import code, commands, element, span
+from energygate.report.markdown.escaping import code, commands, element, link, span
 from energygate.report.markdown.table import ABSENT, comparison_table, joined, two_columns
+from energygate.report.publication import Publication
 from energygate.report.rows import Line
 from energygate.units import format_change
 
@@ -45,7 +46,7 @@ def where(report: GateReport, row: Row) -> str:
     return folded(title, "\n".join(two_columns(("part", "change"), parts)))
 
 
-def acceptance(lines: Sequence[Line]) -> str:
+def acceptance(lines: Sequence[Line], publication: Publication | None) -> str:
     """Say how to accept the increases that were found; nothing where there is none."""
     typed = [command for line in lines if (command := accepting(line.row))]
     if not typed:
@@ -55,9 +56,16 @@ def acceptance(lines: Sequence[Line]) -> str:
         "Say why, and commit the file that this stores with the change: later runs are compared with the new level.",
         commands(typed[:_MOST_ACCEPTED]),
         *([f"The other {more} are accepted in the same way."] if more > 0 else []),
-        "`RUN.json` is the run of this gate: what `--save` wrote, or the action's output `run-file`.",
+        f"`RUN.json` is the run of this gate: {_where_kept(publication)}.",
     ]
     return folded("If an increase is wanted: how to accept it", "\n\n".join(said))
+
+
+def _where_kept(publication: Publication | None) -> str:
+    if publication is None:
+        return "what `--save` wrote"
+    run = link(f"run {publication.run_id}", publication.run_url)
+    return f"`run.json` in an artefact of {run}, where the workflow uploads the action's output `run-file`"
 
 
 def history(lines: Sequence[Line]) -> str:

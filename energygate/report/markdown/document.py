@@ -91,7 +91,7 @@ def _body(report: GateReport, publication: Publication | None, room: _Room) -> I
     kept = _worst(shown, room)
     room.hidden += _hidden_rows(shown, kept)
     relayed = publication is not None and publication.relayed
-    accept = list(room.part("" if relayed else details.acceptance(kept), "how to accept an increase"))
+    accept = list(room.part("" if relayed else details.acceptance(kept, publication), "how to accept an increase"))
     where = _where(report, kept, room)
     passed = list(room.part(details.passing(passing), f"the {len(passing)} rows that pass"))
     how = list(room.part(how_measured(report, publication), "how this was measured"))

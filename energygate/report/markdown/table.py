@@ -10,9 +10,10 @@ from energygate.report.rows import Line
 from energygate.units import format_change
 
 ABSENT: Final = "\N{EN DASH}"
-_COLUMNS: Final = ("", "benchmark", "base", "head", "change (90 % interval)", "n", "p (adjusted)", "outcome")
-_ALIGNED: Final = (":-:", ":--", "--:", "--:", "--:", "--:", "--:", ":--")
-_PER_TOKEN_AT: Final = 5  # the column is there only where tokens are counted
+# What matters most stands first: on a narrow page the rest is scrolled to.
+_COLUMNS: Final = ("", "benchmark", "outcome", "base", "head", "change (90 % interval)", "n", "p (adjusted)")
+_ALIGNED: Final = (":-:", ":--", ":--", "--:", "--:", "--:", "--:", "--:")
+_PER_TOKEN_AT: Final = 6  # the column is there only where tokens are counted
 _ABOVE: Final = frozenset({Outcome.OVER_LIMIT, Outcome.REGRESSED})
 _UNPROVEN: Final = frozenset({Outcome.INCONCLUSIVE, Outcome.SUSPECT})
 _LONGEST: Final = 500
@@ -45,12 +46,12 @@ def table_row(line: Line, *, tokens: bool) -> str:
     cells = [
         rows.SIGNS[row.outcome],
         f"{code(row.benchmark)}{_kind(row)}",
+        f"**{rows.WORDS[row.outcome]}**{_could_detect(row)}",
         rows.typical(row.base, row),
         rows.typical(row.head, row),
         _change(row),
         rows.size(row),
         rows.p_adjusted(row),
-        f"**{rows.WORDS[row.outcome]}**{_could_detect(row)}",
     ]
     if tokens:
         cells.insert(_PER_TOKEN_AT, _per_token(line.per_token))

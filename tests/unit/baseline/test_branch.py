@@ -105,7 +105,8 @@ def test_a_commit_that_is_gone_is_no_empty_store(remote):
         opened_at(clone, f"git:energy-baselines@{'a' * 40}").load(FINGERPRINT)
     assert str(refused.value) == (
         f"git:energy-baselines was fetched at aaaaaaaaaaaa, and {clone.folder} does not have that commit. Unread "
-        "baselines must not look like none. Measure in the clone that they were fetched into, and leave its objects alone."
+        "baselines must not look like none. Measure in the clone that they were fetched into, and leave its "
+        "objects alone."
     )
 
 

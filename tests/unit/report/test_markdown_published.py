@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fakes import COMMIT, a_report, a_row
 from msgspec.structs import replace
-from shown_markdown import HEAD, URL, WHOLE, cells_of, published, rendered
+from shown_markdown import BASE, HEAD, IN_TURNS, URL, cells_of, published, rendered
 
 from energygate.model import BaselineRuns, Head, Outcome
 from energygate.report.markdown import MARKER, render_headline, render_markdown, render_summary
@@ -14,38 +14,36 @@ from energygate.report.markdown.remarks import render_remarks
 from energygate.report.markdown.unjudged import render_unjudged
 
 GOLDEN = Path(__file__).parent / "golden" / "published.md"
-BASE = "894a" * 10
-REPORT = replace(WHOLE, base=Head(run_id="20261122T031500Z-00000000aa", commit=BASE))
 REGRESSED = a_report(a_row(outcome=Outcome.REGRESSED))
 
 
 def test_a_published_comment_is_as_the_golden_file_has_it():
     publication = published(attempt=3, seen=("regressed", "no regression found"))
-    assert render_markdown(REPORT, publication) == GOLDEN.read_text(encoding="utf-8")
+    assert render_markdown(IN_TURNS, publication) == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_who_posts_a_comment_puts_the_marker_before_it():
-    assert MARKER not in render_markdown(REPORT, published())
-    assert MARKER not in render_summary(REPORT)
-    assert render_markdown(REPORT).startswith(f"{MARKER}\n## Energy: ")
+    assert MARKER not in render_markdown(IN_TURNS, published())
+    assert MARKER not in render_summary(IN_TURNS)
+    assert render_markdown(IN_TURNS).startswith(f"{MARKER}\n## Energy: ")
 
 
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({}, "measured in turns with it; screened by 1 stored run."),
-        ({"attempt": 2}, "screened by 1 stored run. This is attempt 2."),
+        ({}, "measured in turns with it; screened by 4 stored runs."),
+        ({"attempt": 2}, "screened by 4 stored runs. This is attempt 2."),
         (
             {"attempt": 3, "seen": ("regressed", "regressed")},
-            "screened by 1 stored run. This is attempt 3; earlier: regressed, regressed.",
+            "screened by 4 stored runs. This is attempt 3; earlier: regressed, regressed.",
         ),
-        ({"seen": ("over limit",)}, "screened by 1 stored run. This is attempt 1; earlier: over limit."),
-        ({"seen": ("@org/team",)}, "screened by 1 stored run. This is attempt 1; earlier: `@org/team`."),
+        ({"seen": ("over limit",)}, "screened by 4 stored runs. This is attempt 1; earlier: over limit."),
+        ({"seen": ("@org/team",)}, "screened by 4 stored runs. This is attempt 1; earlier: `@org/team`."),
         ({"seen": tuple("abcdefghijklm")}, "This is attempt 1; earlier: d, e, f, g, h, i, j, k, l, m."),
     ],
 )
 def test_an_attempt_shows_the_verdicts_before_it(more, sentence):
-    paragraph = render_markdown(REPORT, published(**more)).split("\n\n")[2]
+    paragraph = render_markdown(IN_TURNS, published(**more)).split("\n\n")[2]
     assert paragraph.endswith(sentence)
 
 
@@ -59,6 +57,7 @@ def test_commits_are_links_and_what_is_no_commit_is_not():
     assert re.findall('<a href="([^"]*)">', shown) == [
         f"{URL}/commit/{HEAD}",
         f"{URL}/commit/{BASE}",
+        f"{URL}/actions/runs/123",  # whose artefact has the run
         f"{URL}/actions/runs/123",
     ]
     assert "<code>](http://evi</code>" in shown
@@ -70,6 +69,7 @@ def test_an_address_cannot_end_its_link():
     assert re.findall('<a href="([^"]*)">', shown) == [
         f"https://ghe.example/a%29b%20%3Cx%3E/commit/{HEAD}",
         f"https://ghe.example/a%29b%20%3Cx%3E/commit/{COMMIT}",
+        "https://ghe.example/a%29b%20c",  # whose artefact has the run
         f"https://ghe.example/a%29b%20%3Cx%3E/commit/{COMMIT}",  # as it was checked out
         "https://ghe.example/a%29b%20c",
     ]
@@ -77,20 +77,20 @@ def test_an_address_cannot_end_its_link():
 
 def test_the_commit_that_was_checked_out_is_named_where_it_is_not_the_published_one():
     merged = f"- measured as checked out: [`{COMMIT[:12]}`]({URL}/commit/{COMMIT})\n"
-    assert merged in render_markdown(REPORT, published())
-    assert "as checked out" not in render_markdown(REPORT, published(head=COMMIT))
-    assert "as checked out" not in render_markdown(replace(REPORT, head=Head(run_id="r", commit=None)), published())
-    assert "as checked out" not in render_markdown(REPORT)
+    assert merged in render_markdown(IN_TURNS, published())
+    assert "as checked out" not in render_markdown(IN_TURNS, published(head=COMMIT))
+    assert "as checked out" not in render_markdown(replace(IN_TURNS, head=Head(run_id="r", commit=None)), published())
+    assert "as checked out" not in render_markdown(IN_TURNS)
 
 
 def test_a_relayed_comment_says_whose_figures_they_are_and_gives_nothing_to_type():
-    comment = render_markdown(REPORT, published(relayed=True))
+    comment = render_markdown(IN_TURNS, published(relayed=True))
     assert comment.split("\n\n")[1] == (
         "Measured by the pull request's own code on a run that a maintainer allowed; figures as that run reported them."
     )
     assert "baseline accept" not in comment
     assert "```" not in comment
-    assert "Measured by the pull request's own code" not in render_markdown(REPORT, published())
+    assert "Measured by the pull request's own code" not in render_markdown(IN_TURNS, published())
 
 
 def test_what_could_not_be_published_is_an_alert_below_the_summary():
@@ -110,13 +110,13 @@ def test_a_job_without_a_report_says_that_nothing_is_known():
 
 
 def test_the_summary_needs_no_line_break_to_be_read():
-    summary = render_summary(REPORT, published())
-    assert summary == render_markdown(REPORT, published())
+    summary = render_summary(IN_TURNS, published())
+    assert summary == render_markdown(IN_TURNS, published())
     assert [len(cells) for cells in cells_of(summary)] == [9] * 4 + [8] * 2 + [2] * 4 + [5]
 
 
 def test_the_shortest_text_is_the_heading_and_the_table():
-    text = render_headline(REPORT, published())
+    text = render_headline(IN_TURNS, published())
     parts = text.split("\n\n")
     assert parts[0] == "## Energy: regressed. `chat.energy.yml::chat` uses 12.5 % more joules per request"
     assert [len(cells) for cells in cells_of(text)] == [9] * 4
