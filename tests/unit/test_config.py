@@ -21,8 +21,8 @@ from energygate.workloads.suites import TrialOverrides
 
 COMMAND = "{name: one, kind: command, command: [./bench]}"
 TOP = (
-    "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, lock_timeout, allow_estimates, baselines, trials, "
-    "gate, confirm, limits, overrides, anchors, canary, suites"
+    "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, lock_timeout, allow_estimates, baselines, "
+    "trials, gate, confirm, limits, overrides, anchors, canary, suites"
 )
 GATE = (
     "budget, min_effect, false_alarms, adjust, fail_on, confidence, power, session_sd, session_sd_weight, window, "
