@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 Answer = dict[str, Any]
@@ -21,11 +22,9 @@ KNOWN = {"model", "messages", "max_tokens", "temperature", "seed", "stream_optio
 
 def energygate(url: str, bodies: Sequence[dict[str, Any]], *, concurrency: int, streamed: bool) -> Answer:
     """Send them as a suite does."""
-    from energygate.workloads.inference.client import HttpClient  # noqa: PLC0415  only in its own environment
-    from energygate.workloads.inference.stream import Streamed  # noqa: PLC0415
-    from energygate.workloads.suites import Timeouts  # noqa: PLC0415
+    from energygate.workloads.inference.stream import Streamed  # noqa: PLC0415  only in its own environment
 
-    client = HttpClient(timeouts=Timeouts())
+    client = our_client()
     encoded = [json.dumps(body).encode() for body in bodies]  # which a suite does before its first window
     began_s = time.process_time()
     exchange = client.post_all(f"{url}/chat/completions", encoded, concurrency=concurrency, streamed=streamed)
@@ -41,6 +40,15 @@ def energygate(url: str, bodies: Sequence[dict[str, Any]], *, concurrency: int, 
         "answered": len(replies),
         "failed": exchange.unanswered.why if exchange.unanswered else "",
     }
+
+
+@cache
+def our_client() -> Any:
+    """Give the client of all exchanges: as in a suite, its first one tells it how the server ends a stream."""
+    from energygate.workloads.inference.client import HttpClient  # noqa: PLC0415  only in its own environment
+    from energygate.workloads.suites import Timeouts  # noqa: PLC0415
+
+    return HttpClient(timeouts=Timeouts())
 
 
 def openai(url: str, bodies: Sequence[dict[str, Any]], *, concurrency: int, streamed: bool) -> Answer:

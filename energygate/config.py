@@ -3,6 +3,7 @@
 The only module that reads YAML.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,9 @@ from energygate.workloads.suites.matrix import expand
 from energygate.workloads.text import printable
 
 DEFAULT_FILE: Final = "energygate.yml"
+_NAMED: Final = re.compile(r"\b(alias|anchor|tag|handle) (['\"]).*\2")  # the name may be the first word of a prompt
+_MOST_BYTES: Final = 2**20
+_MOST_VALUES: Final = 100_000
 # What PyYAML's constructors raise for a 13th month, 5000 digits or `!!int x`: they look at the form alone.
 _UNREADABLE: Final = (ValueError, KeyError, IndexError, AttributeError)
 
@@ -111,7 +115,13 @@ def parse_config(text: str, path: Path) -> ConfigFile:
 def read_config_text(path: Path) -> str:
     """Give a file's text with its own line ends. Raises ConfigError."""
     try:
-        return path.read_bytes().decode()
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)  # a device may have no end
+        if len(content) > _MOST_BYTES:
+            raise ConfigError(
+                f"{path}: longer than {_MOST_BYTES} bytes.", fix="Move its prompts to a file: requests.dataset."
+            )
+        return content.decode()
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.", fix="Give a file that is there.") from error
     except UnicodeDecodeError as error:
@@ -265,6 +275,8 @@ def _parse_yaml(text: str, path: Path) -> tuple[object, dict[str, int]]:
     """Give a file's value, and the line of each path in it. Raises ConfigError."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        if tree is not None and _count_values(tree, {}) > _MOST_VALUES:
+            raise ConfigError(f"{path}: more than {_MOST_VALUES} values, each alias written out.", fix="Write fewer.")
         value = yaml.safe_load(text)
         lines = {} if tree is None else dict(_lines(tree, "$", path))
     except yaml.YAMLError as error:
@@ -283,9 +295,18 @@ def _parse_yaml(text: str, path: Path) -> tuple[object, dict[str, int]]:
 
 def _not_yaml(path: Path, error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        said = ", ".join(part for part in (error.context, error.problem) if part)
+        said = _NAMED.sub(r"\1", ", ".join(part for part in (error.context, error.problem) if part))
         return f"{path}:{error.problem_mark.line + 1}: not YAML: {said}."
     return f"{path}: not YAML: {' '.join(str(error).split())}."
+
+
+def _count_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count what is in a node, its aliases written out: an alias to a list of aliases grows tenfold with each line."""
+    if id(node) not in known:
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for item in inner for part in (item if isinstance(item, tuple) else (item,)))
+        known[id(node)] = 1 + sum(_count_values(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _lines(node: yaml.Node, at: str, path: Path) -> Iterator[tuple[str, int]]:

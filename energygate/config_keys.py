@@ -145,7 +145,13 @@ class ConfigFile(_Keys, frozen=True, kw_only=True):
     """A whole `energygate.yml`."""
 
     version: Literal[1]
-    meters: Literal["auto"] | Annotated[tuple[Annotated[str, Meta(pattern=_METER)], ...], Meta(min_length=1)] = "auto"
+    meters: (
+        Literal["auto"]
+        | Annotated[
+            tuple[Annotated[str, Meta(pattern=_METER, description=f"{', '.join(METER_NAMES)}, replay:FILE")], ...],
+            Meta(min_length=1, description="a list such as [estimate]"),
+        ]
+    ) = "auto"
     sysfs: str = "/sys"
     rapl: RaplOptions = RaplOptions()
     nvml: NvmlOptions = NvmlOptions()

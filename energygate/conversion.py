@@ -12,7 +12,14 @@ from energygate.errors import ConfigError, split_path
 from energygate.units import parse_percent
 
 T = TypeVar("T")
-_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>.+)`")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>.+)`", re.DOTALL)
+_QUOTED: Final = re.compile(r"(?P<what>Invalid enum value) '(?P<value>.*)'", re.DOTALL)
+_WORD: Final = re.compile(r"[\w.+-]{1,64}")  # what is none may be a prompt in the wrong place
+_MISSING: Final = re.compile(r"Object missing required field `(?P<key>.+)`")
+_OTHER_TYPE: Final = re.compile(r"Expected `.+`, got `.+`")
+# As JSON and Python write small numbers. YAML 1.1 wants a dot before the exponent, and a sign in it.
+_EXPONENT: Final = re.compile(r"([-+]?\d{1,20})(\.\d{0,20})?[eE]([-+]?)(\d{1,3})")
+_OTHER_FORM: Final = re.compile(r"Expected `str` matching regex .+", re.DOTALL)
 _STEP: Final = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
 
 
@@ -111,8 +118,25 @@ class _Fault:
             whole = _within(whole, partial(_with_entry, here, key))
             place = place.entry(key)
         if unknown := _UNKNOWN.fullmatch(what):
+            if not _WORD.fullmatch(unknown["key"]):
+                return cls(what="an unknown key", path=place.path, allowed=place.keys)
             return cls(what="unknown key", path=f"{place.path}.{unknown['key']}", allowed=place.keys)
+        if (quoted := _QUOTED.fullmatch(what)) and not _WORD.fullmatch(quoted["value"]):
+            what = quoted["what"]
+        if missing := _MISSING.fullmatch(what):
+            return cls(what=what, path=place.path, allowed=place.entry(missing["key"]).tags)
+        if place.described and _OTHER_FORM.fullmatch(what):
+            return cls(what="not as it must be written", path=place.path, allowed=place.described)
+        if _OTHER_TYPE.fullmatch(what):
+            if isinstance(place.value, str) and "`float" in what and (number := _EXPONENT.fullmatch(place.value)):
+                what = f"YAML takes {number[0]} for a text: write {_with_dot_and_sign(number)}"
+            return cls(what=what, path=place.path, allowed=place.described)
         return cls(what=what, path=place.path, allowed=place.choices if what.startswith("Invalid") else ())
+
+
+def _with_dot_and_sign(number: re.Match[str]) -> str:
+    whole, fraction, sign, exponent = number.groups()
+    return f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
 
 
 def _within(outer: Callable[[object], object], inner: Callable[[object], object]) -> Callable[[object], object]:
@@ -141,24 +165,33 @@ def _complaint(value: object, kind: type) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """A value in a file, its path, and the types that may stand there."""
+    """A value in a file, its path, and the types that may stand there, some of which are described in words."""
 
     path: str
     value: Any
     kinds: list[msgspec.inspect.Type]
     tags: tuple[str, ...] = ()
+    described: tuple[str, ...] = ()
 
     def item(self, at: int) -> "_Place":
         """An item of a list."""
         inner = [k.item_type for k in self.kinds if isinstance(k, msgspec.inspect.VarTupleType)]
-        return _Place(path=f"{self.path}[{at}]", value=self.value[at], kinds=_alternatives(inner))
+        return _Place(
+            path=f"{self.path}[{at}]", value=self.value[at], kinds=_alternatives(inner), described=_described(inner)
+        )
 
     def entry(self, key: str) -> "_Place":
-        """What stands under a key."""
+        """What stands under a key, or would."""
         inner = [k.value_type for k in self.kinds if isinstance(k, msgspec.inspect.DictType)]
         inner += [field.type for struct in self._structs for field in struct.fields if field.encode_name == key]
         tags = tuple(str(struct.tag) for struct in self._structs if struct.tag_field == key)
-        return _Place(path=f"{self.path}.{key}", value=self.value[key], kinds=_alternatives(inner), tags=tags)
+        return _Place(
+            path=f"{self.path}.{key}",
+            value=self.value.get(key),
+            kinds=_alternatives(inner),
+            tags=tags,
+            described=_described(inner),
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -174,7 +207,7 @@ class _Place:
         words = [str(v) for k in (*own, *keys) if isinstance(k, msgspec.inspect.LiteralType) for v in k.values]
         lists = ["a list" for kind in self.kinds if isinstance(kind, msgspec.inspect.VarTupleType)]
         switches = ["true", "false"] if any(isinstance(kind, msgspec.inspect.BoolType) for kind in self.kinds) else []
-        return (*self.tags, *words, *switches, *lists)
+        return (*self.tags, *words, *switches, *(self.described or lists))
 
     @property
     def _structs(self) -> list[msgspec.inspect.StructType]:
@@ -186,6 +219,18 @@ class _Place:
 
 def _fields(struct: msgspec.inspect.StructType) -> list[str]:
     return [field.encode_name for field in struct.fields]
+
+
+def _described(kinds: Iterable[msgspec.inspect.Type]) -> tuple[str, ...]:
+    """Give the descriptions of types, which their JSON Schema holds too."""
+    found: list[str] = []
+    for kind in kinds:
+        bare = kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+        if isinstance(kind, msgspec.inspect.Metadata) and "description" in (kind.extra_json_schema or {}):
+            found.append((kind.extra_json_schema or {})["description"])
+        elif isinstance(bare, msgspec.inspect.UnionType):
+            found += _described(bare.types)
+    return tuple(found)
 
 
 def _alternatives(kinds: Iterable[msgspec.inspect.Type]) -> list[msgspec.inspect.Type]:

@@ -374,8 +374,9 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
             job.save()
             raise
         finally:
-            with interrupts_held_back():  # a second Ctrl-C would leave the rest of them running
-                job.servers.close()
+            with interrupts_held_back(), ExitStack() as closing:  # a second Ctrl-C would leave the rest running
+                closing.callback(job.servers.close)
+                closing.callback(session.close)
 
 
 def _baseline(settings: Settings, store: Store, fingerprint: str, base: BaseCommit | None) -> AtBase:
@@ -469,11 +470,14 @@ def refuse_too_few_trials(settings: Settings, wanted: Iterable[tuple[str, TrialO
     """
     if settings.mode is not Mode.RECORD:
         return
-    most = max((settings.trials_for(name, own).count for name, own in wanted), default=FEWEST_TRIALS)
+    counts = {name: (settings.trials_for(name, own).count, own) for name, own in wanted}
+    most = max((count for count, _ in counts.values()), default=FEWEST_TRIALS)
     if most < FEWEST_TRIALS:
+        said = [name for name, (count, own) in counts.items() if count == most == own.count]
+        of = f" of {said[0]}" if said and settings.forced.count is None else ""
         raise ConfigError(
-            f"trials.count: at most {most} trial{'' if most == 1 else 's'} of a benchmark would be recorded, and fewer "
-            f"than {FEWEST_TRIALS} are no session.",
+            f"trials.count{of}: at most {most} trial{'' if most == 1 else 's'} of a benchmark would be recorded, and "
+            f"fewer than {FEWEST_TRIALS} are no session.",
             why="Nothing could be compared with them.",
             fix=f"Give {FEWEST_TRIALS} or more: --energy-trials={FEWEST_TRIALS}.",
         )

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -56,29 +56,59 @@ def _interrupting(own: signal.Signals) -> Iterator[None]:
         signal.signal(own, signal.SIG_DFL)
 
 
+class HeldBack:
+    """The handler of signals while they are held back, which remembers them; afterwards it hands them on.
+
+    Parameters
+    ----------
+    handlers : mapping
+        Whose signals they are. Setting these again may itself be interrupted, and then this stays in the place of some.
+    """
+
+    def __init__(self, handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> None:
+        self._handlers = handlers
+        self._numbers: list[int] = []
+        self.is_over = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take one."""
+        if self.is_over:
+            self._handlers[number](number, frame)
+        else:
+            self._numbers.append(number)
+
+    @property
+    def came(self) -> bool:
+        """Whether any came so far: whoever sent it does not want to wait."""
+        return bool(self._numbers)
+
+    def release(self) -> None:
+        """Give each signal its own handler again, and deliver what came."""
+        self.is_over = True
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        for number in self._numbers:
+            signal.raise_signal(number)
+
+
 @contextmanager
-def interrupts_held_back() -> Iterator[None]:
-    """Deliver SIGINT, SIGTERM and SIGHUP after the block instead of inside it.
+def interrupts_held_back() -> Iterator[HeldBack]:
+    """Deliver SIGINT, SIGTERM and SIGHUP after the block instead of inside it, also where the block fails.
 
     What a handler raises while the garbage collector runs a finalizer is printed and forgotten: the user's Ctrl-C
-    would be lost. Only the main thread handles signals, so elsewhere there is nothing to do.
+    would be lost. What it raises while processes are stopped would leave them running. Only the main thread handles
+    signals, so elsewhere there is nothing to do. A block inside another one leaves the delivery to that.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-
-    def remember(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
     handlers: dict[int, Any] = {number: signal.getsignal(number) for number in _STOPPING}
+    outer = next((each for each in handlers.values() if isinstance(each, HeldBack) and not each.is_over), None)
+    if outer is not None or threading.current_thread() is not threading.main_thread():
+        yield outer or HeldBack({})
+        return
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in ours:
-        signal.signal(number, remember)
+    held = HeldBack(ours)
     try:
-        yield
+        for number in ours:
+            signal.signal(number, held)
+        yield held
     finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
-    for number in came:
-        signal.raise_signal(number)
+        held.release()

@@ -39,6 +39,7 @@ def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
     found = check_up(
         meter_options(settings),
         wanted=settings.meters,
+        allows_estimates=settings.allow_estimates,
         trials=settings.trials_for("", TrialOverrides()),
         roots=Roots(sysfs=settings.sysfs),
         clock=SystemClock(),

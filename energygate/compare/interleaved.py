@@ -11,7 +11,7 @@ from energygate.compare.answers import changed_answers, times_of_both
 from energygate.compare.limits import limit_checks
 from energygate.compare.machines import hard_key_differences
 from energygate.compare.notes import all_standing_apart, notes_of
-from energygate.compare.obstacles import fault_of_pairs, other_domains, too_few_blocks
+from energygate.compare.obstacles import DEFINITION, fault_of_pairs, other_domains, too_few_blocks
 from energygate.compare.pairs import Pairs, find_pairs
 from energygate.compare.places import DOMAIN, WORK, Places, locate, quantities_of
 from energygate.compare.values import Change, CompareRules, Comparison, Obstacle
@@ -165,7 +165,10 @@ def _without_a_base(base: Benchmark | None, head: Benchmark) -> Obstacle | None:
         reason = "the base does not have it: it is new, and has nothing to be compared with."
         return Obstacle(outcome=Outcome.NO_BASELINE, reason=reason)
     if base.workload != head.workload:
-        reason = "the workload differs between base and head, so they did other work and cannot be compared."
+        reason = (
+            f"its definition ({DEFINITION}) differs between base and head, so they did other work and cannot be "
+            "compared."
+        )
         return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     if head.primary is Metric.J_PER_REQUEST and base.valid and base.primary is not Metric.J_PER_REQUEST:
         reason = "only the head counts requests. Count them on both sides: joules per request need them."

@@ -13,6 +13,7 @@ from energygate.history.window import Sessions
 from energygate.model import Baseline, Benchmark, Metric, Outcome, Run, Trial, reasons_by_code
 from energygate.workloads.text import printable
 
+DEFINITION: Final = "prompts, max_tokens, sampling, concurrency; or its command or arguments"
 _NAMED: Final = 3
 _DOMAINS_CHARS: Final = 200
 
@@ -123,7 +124,9 @@ def nothing_fit(
         return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
     if same_work:
         return Obstacle(outcome=Outcome.NO_BASELINE, reason=_why_none_counts(same_work, benchmark.primary))
-    reason = "the workload was changed since the stored runs, so they did other work. Record new ones."
+    reason = (
+        f"its definition ({DEFINITION}) was changed since the stored runs, so they did other work. Record new ones."
+    )
     return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
 
 

@@ -33,6 +33,7 @@ def check_up(
     options: MeterOptions,
     *,
     wanted: Sequence[str],
+    allows_estimates: bool = False,
     trials: TrialSettings,
     roots: Roots,
     clock: Clock,
@@ -43,6 +44,8 @@ def check_up(
     ----------
     wanted : sequence of str
         The meters that a run would open, as configured.
+    allows_estimates : bool
+        Whether numbers that are no measurement decide, as configured.
     trials : TrialSettings
         How long a trial is set to be.
     roots : Roots
@@ -64,6 +67,7 @@ def check_up(
         meters=tuple((each, accuracy(each, trials)) for each in probes),
         estimate=make_meter("estimate", replace(options, machine=machine.fingerprint)).domains[0].detail,
         wanted=tuple(wanted),
+        allows_estimates=allows_estimates,
     )
     # Where nothing counts the whole machine, its load is in no number.
     crowded = any(each.counts_the_machine for each in found.opened)

@@ -113,9 +113,9 @@ class OpenTrial:
                 raise TypeError(f"unknown count {name!r}: one of {', '.join(Work.__struct_fields__)}")
             if type(count) is not int or count < 0:  # a bool is no count
                 raise TypeError(f"{name} must be a whole number from 0, not {count!r}")
-            if count > MOST_COUNTED:
+            if (total := self.work.get(name, 0) + count) > MOST_COUNTED:
                 raise TypeError(f"{name} must be at most {MOST_COUNTED}, and is more")
-            self.work[name] = self.work.get(name, 0) + count
+            self.work[name] = total
 
     def add_usage(self, usage: object) -> None:
         """Count one request and the tokens of its `usage`, as OpenAI, Anthropic and Ollama write it."""

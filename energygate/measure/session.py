@@ -66,6 +66,7 @@ class Session:
     idle: IdlePower = field(init=False)
     _noted: tuple[str, ...] = ()
     _unkept: Callable[[], object] | None = None
+    _unclosed: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         self.epoch_s = self.clock.now_s()
@@ -160,7 +161,7 @@ class Session:
                 notes=workload.notes,
             )
 
-        self._unkept = keep
+        self._unkept, self._unclosed = keep, workload.close
         try:
             workload.open()
             if workload.needs_calibration:
@@ -173,8 +174,15 @@ class Session:
                 with interrupts_held_back():
                     benchmark = keep()
             finally:
-                workload.close()
+                self.close()
         return benchmark
+
+    def close(self) -> None:
+        """Close the workload that is measured, if an interrupt has left it open. Safe to call twice."""
+        with interrupts_held_back():
+            if self._unclosed is not None:
+                self._unclosed()
+                self._unclosed = None
 
     def _calibrate(self, workload: Workload, series: TrialSeries) -> None:
         """Find how often it is repeated in a trial, as the `energy` fixture does; prove that it works, and is counted.

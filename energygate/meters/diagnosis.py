@@ -109,6 +109,8 @@ class Diagnosis:
         The estimate's model, and how good it is.
     wanted : tuple of str
         The meters that a run would open, as configured.
+    allows_estimates : bool
+        Whether numbers that are no measurement decide, as configured.
     findings : tuple of Finding
         What else is to be mended: of the machine, of the readings, of the installation.
     """
@@ -122,6 +124,7 @@ class Diagnosis:
     meters: tuple[tuple[Probe, Accuracy | None], ...]
     estimate: str
     wanted: tuple[str, ...] = ("auto",)
+    allows_estimates: bool = False
     findings: tuple[Finding, ...] = ()
 
     @property

@@ -33,7 +33,8 @@ _LEGEND: Final = (
     "edge error: what refreshes alone make of one trial of that length (standard deviation; <: at most, as the meter "
     "waits for them; a GPU's is always too much). See docs/measuring.md."
 )
-_ESTIMATES: Final = "`allow_estimates: true`"
+_ALLOWED: Final = "because of `allow_estimates: true`"
+_UNLESS_ALLOWED: Final = "only with `allow_estimates: true`"
 _DOUBT: Final = {"integrated": "sums up power readings", "estimate": "estimates"}
 
 
@@ -205,7 +206,7 @@ def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[Text]:
             reason = f"not usable [{numbers[id(found.refusal)]}]: {printable(found.refusal.what, limit=_LONGEST)}"
             yield from _wrapped(found.name, reason, style="red")
         elif accuracy is not None:
-            yield from _rows(found, accuracy, width=width)
+            yield from _rows(found, accuracy, width=width, leave=_leave(diagnosis))
         for note in found.notes:
             yield from _wrapped("", f"note: {printable(note, limit=_LONGEST)}")
     yield from _wrapped("estimate", _estimate(diagnosis))
@@ -214,7 +215,7 @@ def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[Text]:
         yield from _filled(_LEGEND, first="", later="", style="dim")
 
 
-def _rows(found: Probe, accuracy: Accuracy, *, width: int) -> Iterator[Text]:
+def _rows(found: Probe, accuracy: Accuracy, *, width: int, leave: str) -> Iterator[Text]:
     error = f"{'< ' if accuracy.at_most else ''}{accuracy.edge_error * 100:.2g} %"
     for index, domain in enumerate(found.domains):
         first = index == 0
@@ -232,9 +233,9 @@ def _rows(found: Probe, accuracy: Accuracy, *, width: int) -> Iterator[Text]:
             ).rstrip()
         )
     if found.kind == "integrated":
-        yield from _wrapped("", f"integrated power: decides only with {_ESTIMATES}")
+        yield from _wrapped("", f"integrated power: decides {leave}")
     if found.kind == "estimate":
-        yield from _wrapped("", f"an estimate by another tool, for comparison; decides only with {_ESTIMATES}")
+        yield from _wrapped("", f"an estimate by another tool, for comparison; decides {leave}")
     details = ", ".join(f"{domain.name} {domain.detail}" for domain in found.domains if domain.detail)
     if details:
         yield from _wrapped("", f"reads {printable(details, limit=_LONGEST)}", style="dim")
@@ -243,7 +244,12 @@ def _rows(found: Probe, accuracy: Accuracy, *, width: int) -> Iterator[Text]:
 def _estimate(diagnosis: Diagnosis) -> str:
     rapl = any(found.name == "rapl" and found.usable for found, _ in diagnosis.meters)
     how = " (`energygate doctor --calibrate` mends that)" if rapl and "unknown" in diagnosis.estimate else ""
-    return f"{diagnosis.estimate}{how}; decides only with {_ESTIMATES}"
+    return f"{diagnosis.estimate}{how}; decides {_leave(diagnosis)}"
+
+
+def _leave(diagnosis: Diagnosis) -> str:
+    """By what leave numbers that are no measurement decide."""
+    return _ALLOWED if diagnosis.allows_estimates else _UNLESS_ALLOWED
 
 
 def _mends(diagnosis: Diagnosis) -> list[_Mend]:
@@ -309,18 +315,18 @@ def _conclusion(diagnosis: Diagnosis) -> str:
         which = "which" if len(names) == 1 else f"and {_listed([found.name for found in doubtful])}"
         how = " and ".join(dict.fromkeys(_DOUBT[found.kind] for found in doubtful))
         return (
-            f"A run measures with {_listed(names)}, {which} only {how}: its numbers are labelled so, and decide only "
-            f"with {_ESTIMATES}."
+            f"A run measures with {_listed(names)}, {which} only {how}: its numbers are labelled so, and decide "
+            f"{_leave(diagnosis)}."
         )
     others = [f"`meters: [{name}]`" for name in diagnosis.decides]
     if "estimate" in diagnosis.wanted:
         instead = f" {' or '.join(others)} would measure." if others else ""
-        return f"The configuration asks for an estimate, which decides only with {_ESTIMATES}.{instead}"
+        return f"The configuration asks for an estimate, which decides {_leave(diagnosis)}.{instead}"
     if others:
         return f"`meters: [auto]` finds no counter here, so a run would measure nothing. Ask for {' or '.join(others)}."
     return (
         "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
-        f"instead, labelled; it decides only with {_ESTIMATES}."
+        f"instead, labelled; it decides {_leave(diagnosis)}."
     )
 
 

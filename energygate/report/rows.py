@@ -30,12 +30,13 @@ _IN_WORDS: Final = {
     Metric.DURATION_S: "seconds",
 }
 TIMES: Final = {
-    "ttft_s": "first token after",
-    "request_s": "request",
+    "ttft_s": "median time to first token",
+    "request_s": "median request",
     "output_tokens_per_s": "output tokens",
-    "prefill_s": "prefill per request",
-    "decode_s": "decode per request",
+    "prefill_s": "mean prefill",
+    "decode_s": "mean decode",
 }
+_OTHER_WORK: Final = "work changed: "
 _ABSENT: Final = "\N{EN DASH}"
 _FINE: Final = frozenset({Outcome.PASS, Outcome.IMPROVED})
 _NOT_MEASURED: Final = frozenset({Outcome.INVALID, Outcome.MISSING})
@@ -106,6 +107,11 @@ def interval(row: Row) -> str:
         return ""
     low, high = (format_change(end).removesuffix(" %") for end in (row.ratio_low, row.ratio_high))
     return f"{low} \N{HORIZONTAL ELLIPSIS} {high}"
+
+
+def reason(row: Row) -> str:
+    """Why it was judged so; empty where a pass has figures that say it all, because its work did not change."""
+    return row.reason if row.outcome is not Outcome.PASS or row.reason.startswith(_OTHER_WORK) else ""
 
 
 def size(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""The report on a terminal: per benchmark its outcome, its figures and, where it is no proven pass, the reason.
+"""The report on a terminal: per benchmark its outcome, its figures and, where they do not say it all, the reason.
 
 Lines instead of a table: node ids are long, terminals narrow, and a log is searched line by line.
 """
@@ -78,7 +78,7 @@ def _benchmark(line: Line) -> Iterator[Text]:
     for shown in (row, line.per_token):
         if shown is not None and (net := rows.net(shown)):
             yield Text(f"{_INDENT}{net}")
-    if row.outcome is not Outcome.PASS:
-        yield Text(f"{_INDENT}{row.reason}")
+    if reason := rows.reason(row):
+        yield Text(f"{_INDENT}{reason}")
     for note in row.notes:
         yield Text(f"{_INDENT}note: {note}", style="dim")

@@ -112,7 +112,7 @@ def _inference(
     key = _api_key(suite.endpoint, environ)
     plan = _plan(suite, folder=file.parent, key=key)
     server = (
-        Elsewhere(suite.endpoint)
+        Elsewhere(suite.endpoint, name=suite.name)
         if suite.server is None
         else Server(
             suite.server,

@@ -15,7 +15,7 @@ from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
 from energygate.signals import interrupts_held_back
 from energygate.workloads.base import WorkDone
 from energygate.workloads.counts import Produced, count_work, with_spans
-from energygate.workloads.leftovers import Note
+from energygate.workloads.leftovers import Note, temporary_folder
 from energygate.workloads.process import Output, Process, child_environment, described, log_tail, new_mark
 from energygate.workloads.spans.source import SpanSource
 from energygate.workloads.suites import CommandSuite
@@ -92,16 +92,18 @@ class CommandWorkload:
     def open(self) -> None:
         """Run `setup`, once. Raises WorkloadError."""
         prefix = f"energygate-{for_file_name(self._suite.name)}-"
+        parent = self._parent or temporary_folder()
         try:
-            self._scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._parent))
-            note = Note(self._scratch, name=self._suite.name, mark=self._mark).write()
+            self._scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            note = Note(self._scratch, name=self._suite.name, mark=self._mark)
+            self._opened.callback(note.remove)
+            self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+            note.write()
         except OSError as error:
             raise WorkloadError(
-                f"{self._suite.name}: cannot write in {self._parent or tempfile.gettempdir()}: {error.strerror}.",
+                f"{self._suite.name}: cannot write in {parent}: {error.strerror}.",
                 fix="Make room there, or let TMPDIR name a folder that this user may write.",
             ) from error
-        self._opened.callback(note.remove)
-        self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
         self._opened.callback(self._stop)
         self._folder_of_trial.mkdir()
         if self._spans is not None:
@@ -152,7 +154,8 @@ class CommandWorkload:
 
     def close(self) -> None:
         """Stop what runs and remove what was written. Safe to call twice."""
-        self._opened.close()
+        with interrupts_held_back():  # they would leave some of it
+            self._opened.close()
 
     @property
     def _folder_of_trial(self) -> Path:
@@ -181,7 +184,7 @@ class CommandWorkload:
                     mark=self._mark,
                 )
         except OSError as error:
-            self._fault = f"cannot start {printable(argv[0])}: {error.strerror}"
+            self._fault = f"cannot start {printable(argv[0])}: {error.strerror}. Correct command, setup or env."
             return
         patience_s = self._suite.timeout if self._left_s is None else min(self._suite.timeout, self._left_s())
         self._status = self._process.wait(patience_s)

@@ -4,6 +4,8 @@ The order is kept: in a closed loop the same order gives nearly the same batches
 """
 
 import hashlib
+import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +19,10 @@ from energygate.workloads.text import printable
 
 MAX_LINES: Final = 100_000
 MAX_BYTES: Final = 256 * 2**20
+_MOST_BREAKS: Final = 10 * MAX_LINES  # blank lines are no requests, but take their time
 _BOM: Final = b"\xef\xbb\xbf"
 _SHOWN: Final = 100
+_VALUE: Final = re.compile(r"(?<=Invalid enum value) '.*'(?= - at)|(?<=unknown field) `[^`]*[^\w`-][^`]*`", re.DOTALL)
 _SHAPE: Final = (
     'A line is {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, with optional id, max_tokens.'
 )
@@ -73,12 +77,14 @@ def load_system(spec: Requests, *, folder: Path) -> str | None:
     """Read the system prompt, if the suite has one; a final line break is not part of it."""
     if not isinstance(spec.system, TextFile):
         return spec.system
+    path = folder / spec.system.file
     try:
-        text = (folder / spec.system.file).read_text(encoding="utf-8").rstrip("\r\n")
+        _size(path, key="requests.system")
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(
-            f"requests.system: cannot read {folder / spec.system.file}: {error}.",
-            fix="Name a UTF-8 file, relative to the suite file.",
+            f"requests.system: cannot read {path}: {why}.", fix="Name a UTF-8 file, relative to the suite file."
         ) from error
     if not text:
         raise ConfigError(f"requests.system: {folder / spec.system.file} is empty.", fix="Write a text, or remove it.")
@@ -110,15 +116,18 @@ def _completion(origin: str, prompt: Prompt, *, max_tokens: int) -> Request:
 
 def _read_lines(path: Path, *, shown: str) -> Iterator[tuple[str, Prompt]]:
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
+        if (size := _size(path, key="requests.dataset")) > MAX_BYTES:
             raise ConfigError(f"{shown}: {size} bytes, at most {MAX_BYTES} are read.", fix="Measure a sample of it.")
-        lines = path.read_bytes().removeprefix(_BOM).split(b"\n")
+        content = path.read_bytes().removeprefix(_BOM)
     except OSError as error:
         raise ConfigError(
             f"requests.dataset: cannot read {path}: {error.strerror}.", fix="Paths are relative to the suite file."
         ) from error
-    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if (breaks := content.count(b"\n")) > _MOST_BREAKS:
+        raise ConfigError(
+            f"{shown}: {breaks} lines with the blank ones, at most {_MOST_BREAKS} are read.", fix="Remove blank lines."
+        )
+    filled = [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
     if not filled:
         raise ConfigError(f"{shown}: has no request.", fix='Give one JSON object a line: {"prompt": "…"}.')
     if len(filled) > MAX_LINES:
@@ -131,12 +140,21 @@ def _read_lines(path: Path, *, shown: str) -> Iterator[tuple[str, Prompt]]:
         yield origin, _decode(decoder, line, origin=origin)
 
 
+def _size(path: Path, *, key: str) -> int:
+    """Give a file's size; a device or a pipe, which may have no end, is refused. Raises ConfigError, OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{key}: {path} is not a regular file.", fix="Paths are relative to the suite file.")
+    return status.st_size
+
+
 def _decode(decoder: "msgspec.json.Decoder[Prompt]", line: bytes, *, origin: str) -> Prompt:
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
-        what = printable(str(error))
-        raise ConfigError(f"{origin}: {what}.", fix=_cure(what)) from error
+        what = printable(_VALUE.sub("", str(error)))
+        # Without `from`: the error quotes what may be a prompt.
+        raise ConfigError(f"{origin}: {what}.", fix=_cure(what)) from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{origin}: not JSON: {error}.", fix=_SHAPE) from error
     except UnicodeDecodeError:

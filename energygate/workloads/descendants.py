@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from energygate.clock import Clock
-from energygate.workloads.proc import PROC, Stat, is_marked, living, stat_of, ticks_now
+from energygate.signals import interrupts_held_back
+from energygate.workloads.proc import PROC, Stat, is_marked, living, marks_of, stat_of, ticks_now
 from energygate.workloads.text import printable
 
 _POLL_S: Final = 0.02
@@ -33,6 +34,12 @@ class Descendants:
         None of them started before, in clock ticks.
     reaped : int or None
         When the leader was waited for, in clock ticks: from then on a group with its number may be a stranger's.
+
+    Attributes
+    ----------
+    doubtful : tuple of int
+        Processes that may be some of them, and nothing proves it: orphans that carry no mark and began since. Found by
+        the last `look`, while this process adopts orphans.
     """
 
     leader: int | None
@@ -40,6 +47,7 @@ class Descendants:
     since: int = 0
     reaped: int | None = None
     proc: Path = PROC
+    doubtful: tuple[int, ...] = ()
     _strays: dict[int, int] = field(default_factory=dict, repr=False)  # process id: start time
 
     def note_reaped(self) -> None:
@@ -58,7 +66,7 @@ class Descendants:
         """Give the living, and remember the strays: once its parent has ended, only its mark tells whose one was."""
         now = dict(living(self.proc))
         group = self._group(now.items())
-        ours = group | {pid for pid, each in now.items() if self._is_known(pid, each)}
+        ours = group | {pid for pid, each in now.items() if self._is_known(pid, each) or self._is_of_session(each)}
         young = {pid for pid, each in now.items() if each.started >= self.since}
         ours |= {pid for pid in young - ours if is_marked(pid, self.mark, self.proc)}
         found = ours
@@ -66,18 +74,26 @@ class Descendants:
             found = {pid for pid, each in now.items() if each.parent in found} - ours
             ours |= found
         self._strays.update((pid, now[pid].started) for pid in ours - group)
+        self.doubtful = tuple(sorted(pid for pid in young - ours if self._is_doubtful(pid, now[pid])))
         return tuple(sorted(ours))
 
     def end(self, grace_s: float, *, clock: Clock) -> tuple[str, ...]:
-        """End them all: TERM, after `grace_s` seconds KILL. Give those that live on, as ``4242 (python3)``."""
-        for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILLED_S)):
+        """End them all: TERM, after `grace_s` seconds KILL. Give those that live on, as ``4242 (python3)``.
+
+        No interrupt comes between; one that is sent meanwhile ends the grace.
+        """
+        with interrupts_held_back() as held:
             if not self.look():
                 return ()  # after one look at all processes: a command ends like this, trial by trial
-            self._signal(number)
-            deadline_s = clock.now_s() + patience_s
-            while self.living() and clock.now_s() < deadline_s:
+            self._signal(signal.SIGTERM)
+            deadline_s = clock.now_s() + grace_s
+            while self.living() and clock.now_s() < deadline_s and not held.came:
                 clock.sleep(_POLL_S)
-        return tuple(self.named(self.living()))
+            deadline_s = clock.now_s() + _KILLED_S
+            while self.look() and clock.now_s() < deadline_s:  # what they start before they end is found too
+                self._signal(signal.SIGKILL)
+                clock.sleep(_POLL_S)
+            return tuple(self.named(self.living()))
 
     def named(self, pids: tuple[int, ...]) -> Iterator[str]:
         """Each with its program's name, fit to be shown."""
@@ -94,10 +110,10 @@ class Descendants:
                 os.kill(pid, number)
 
     def _group(self, now: Iterable[tuple[int, Stat]]) -> set[int]:
-        members = {pid: each.started for pid, each in now if each.group == self.leader}
-        if self.reaped is None or any(started <= self.reaped for started in members.values()):
-            return set(members)
-        self.leader = None  # it was empty, and its number is free or somebody else's
+        members = {pid: each for pid, each in now if self.leader in {each.group, each.session}}
+        if self.reaped is None or any(each.started <= self.reaped for each in members.values()):
+            return {pid for pid, each in members.items() if each.group == self.leader}
+        self.leader = None  # group and session were empty, and their number is free or somebody else's
         return set()
 
     def _living_strays(self) -> tuple[int, ...]:
@@ -106,3 +122,11 @@ class Descendants:
 
     def _is_known(self, pid: int, found: Stat | None) -> bool:
         return found is not None and self._strays.get(pid) == found.started
+
+    def _is_of_session(self, found: Stat) -> bool:
+        return self.leader is not None and found.session == self.leader
+
+    def _is_doubtful(self, pid: int, found: Stat) -> bool:
+        """Whether it is an orphan that we have adopted: our own children have our session, or one of their own."""
+        adopted = found.parent == os.getpid() and found.session not in {os.getsid(0), pid}
+        return adopted and marks_of(pid, self.proc) <= marks_of(os.getpid(), self.proc)

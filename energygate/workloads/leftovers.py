@@ -87,6 +87,24 @@ class Note:
         self._open.close()
 
 
+def temporary_folder() -> Path:
+    """Where a suite writes, and notes lie: what TMPDIR names, also if nobody can write there.
+
+    Python would silently take another folder then, in which no later run looks for the note.
+    """
+    found, named = Path(tempfile.gettempdir()), os.environ.get("TMPDIR")
+    return found if not named or _takes_files(named) else Path(named).absolute()
+
+
+def _takes_files(folder: str) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as tried:
+            tried.write(b"x")
+    except OSError:
+        return False
+    return True
+
+
 def stop_leftovers(folder: Path | None = None, *, clock: Clock | None = None) -> tuple[str, ...]:
     """Stop what killed runs left running, and remove their notes and what they had written.
 
@@ -97,7 +115,7 @@ def stop_leftovers(folder: Path | None = None, *, clock: Clock | None = None) ->
     folder : Path, optional
         Where notes lie: the temporary folder if left out.
     """
-    paths = sorted((folder or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*{_SUFFIX}"))
+    paths = sorted((folder or temporary_folder()).glob(f"{_PREFIX}*{_SUFFIX}"))
     sentences = (_stop(path, clock=clock or SystemClock()) for path in paths)
     return tuple(sentence for sentence in sentences if sentence)
 

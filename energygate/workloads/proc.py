@@ -29,6 +29,7 @@ class Stat:
     name: str
     parent: int
     group: int
+    session: int
     started: int
 
 
@@ -44,8 +45,14 @@ def stat_of(pid: int, proc: Path = PROC) -> Stat | None:
     found = _read(pid, proc)
     if found is None or found[1][0] in _ENDED:
         return None
-    name, (_, parent, group, *rest) = found
-    return Stat(name=name.decode(errors="replace"), parent=int(parent), group=int(group), started=int(rest[16]))
+    name, (_, parent, group, session, *rest) = found
+    return Stat(
+        name=name.decode(errors="replace"),
+        parent=int(parent),
+        group=int(group),
+        session=int(session),
+        started=int(rest[15]),
+    )
 
 
 def ticks_now() -> int:
@@ -71,11 +78,16 @@ def _read(pid: int, proc: Path) -> tuple[bytes, list[bytes]] | None:
 
 
 def is_marked(pid: int, mark: str, proc: Path = PROC) -> bool:
-    """Whether a process was given that mark, or inherited it. Another user's process is not ours to read."""
+    """Whether a process was given that mark, or inherited it."""
+    return mark in marks_of(pid, proc)
+
+
+def marks_of(pid: int, proc: Path = PROC) -> frozenset[str]:
+    """Every mark that a process was given, or inherited. Another user's process is not ours to read."""
     try:
         environment = (proc / str(pid) / "environ").read_bytes()
     except OSError:
-        return False
+        return frozenset()
     name = f"{MARK}=".encode()
     marks = [entry.removeprefix(name) for entry in environment.split(b"\0") if entry.startswith(name)]
-    return any(mark.encode() in each.split(b",") for each in marks)
+    return frozenset(mark.decode(errors="replace") for each in marks for mark in each.split(b","))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from energygate.clock import Clock, SystemClock
+from energygate.signals import interrupts_held_back
 from energygate.workloads.descendants import Descendants
 from energygate.workloads.proc import MARK, ticks_now
 from energygate.workloads.text import printable
@@ -74,6 +75,7 @@ class Process:
         mark, since = mark or new_mark(), ticks_now()
         with _private(output.stdout) as out, _private(output.stderr) as err:
             try:
+                _require_program(argv[0], cwd=cwd, env=env)
                 popen = subprocess.Popen(  # noqa: S603  the suite file names the command, and is trusted like code
                     [*_die_with_parent(), *argv],
                     cwd=cwd,
@@ -109,15 +111,25 @@ class Process:
         return self.popen.returncode
 
     def stop(self, grace_s: float) -> None:
-        """End it and all its descendants: TERM, after `grace_s` seconds KILL; reap it. Safe to call twice."""
-        survivors = self.descendants.end(grace_s, clock=self.clock)
-        # Its threads may end after it, and until then hold what it held: its port, for example.
-        self.wait(_REAPED_S)
-        if survivors:
-            _LOG.warning(
-                "Still alive after SIGKILL: %s. They use energy that later trials will be charged with.",
-                ", ".join(survivors),
-            )
+        """End it and all its descendants: TERM, after `grace_s` seconds KILL; reap it. Safe to call twice.
+
+        An interrupt meanwhile ends the grace, and is delivered when nothing of it lives.
+        """
+        with interrupts_held_back():
+            survivors = self.descendants.end(grace_s, clock=self.clock)
+            # Its threads may end after it, and until then hold what it held: its port, for example.
+            self.wait(_REAPED_S)
+            if survivors:
+                _LOG.warning(
+                    "Still alive after SIGKILL: %s. They use energy that later trials will be charged with.",
+                    ", ".join(survivors),
+                )
+            if doubtful := ", ".join(self.descendants.named(self.descendants.doubtful)):
+                _LOG.warning(
+                    "Left running, because nothing proves whose it is: %s. It began meanwhile, and has neither its "
+                    "parents nor its environment. Later trials are charged with its energy: stop it if it is yours.",
+                    doubtful,
+                )
 
     def _await_end(self, timeout_s: float) -> float:
         """Sleep until it has ended; give the seconds that are to be waited otherwise."""
@@ -167,6 +179,14 @@ def log_tail(path: Path, *, hide: Callable[[str], str] | None = None) -> str:
 def _marked(env: Mapping[str, str], mark: str) -> dict[str, str]:
     # Added, because energygate itself may be measured by another one, which must find its descendants too.
     return {**env, MARK: f"{env[MARK]},{mark}" if MARK in env else mark}
+
+
+def _require_program(word: str, *, cwd: Path, env: Mapping[str, str]) -> None:
+    """Raise OSError unless exec would find it. It comes after setpriv, which speaks of it in the child's output."""
+    folders = [""] if "/" in word else env.get("PATH", os.defpath).split(os.pathsep)
+    if cwd.is_dir() and not any(shutil.which(cwd / folder / word) for folder in folders):
+        number = errno.EACCES if "/" in word and (cwd / word).exists() else errno.ENOENT
+        raise OSError(number, os.strerror(number), word)
 
 
 def _die_with_parent() -> tuple[str, ...]:

@@ -1,18 +1,23 @@
 """Making foreign text fit to be shown: short, on one line, without control characters and without secrets."""
 
-import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from energygate.workloads.hiding import Heard, Secrets, without_secrets
 
 MAX_CHARS: Final = 300
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _COLOUR: Final = re.compile("\\x1b\\[[0-9;]*m")
-_SHORTEST_PROMPT: Final = 4  # hiding every "a" of a message would hide the message
+_SHORTEST: Final = 4
 LONG_TEXT: Final = 16  # so many characters of a prompt in a row are no coincidence
-_PIECE: Final = LONG_TEXT // 2
+_KEY_CHARS: Final = 8  # servers show the beginning of a wrong key, or its end
+_KEY: Final = "***"
+# What llama.cpp cannot parse is an answer, and none of it may have been sent.
+_UNPARSED: Final = re.compile(r"(Failed to parse input at pos \d+:).+", re.DOTALL)
+_UNPARSED_LINE: Final = re.compile(r"(Failed to parse input at pos \d+:).+")
 _FILE_NAME: Final = 80  # file systems allow 255 bytes in all
 _READ_CHARS: Final = 8192  # far more than is shown, far less than a server may send
 
@@ -31,91 +36,44 @@ def ended(sentence: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Removes an API key and prompts from a server's text, which may echo either, whole or in part.
+    """Removes an API key, prompts and answers from a server's text, which may hold them, whole or in part.
+
+    They are found as they are, escaped (see `energygate.workloads.escapes`), and with other blanks or line breaks.
 
     Parameters
     ----------
     key : str or None
-        Shown as ``***``.
+        Each run of 8 or more of its characters is shown as ``***``, a shorter key where it stands whole.
     prompts : tuple of str
-        Each run of 16 or more of their characters is shown as ``[prompt]``, shorter prompts where they occur whole;
-        also where they are escaped for JSON, or blanks stand for line breaks.
+        Each run of 16 or more of their characters is shown as ``[prompt]``, shorter prompts where they stand whole.
+    heard : Heard
+        What the model has answered, shown as ``[answer]`` in the same way.
     """
 
     key: str | None = field(default=None, repr=False)
     prompts: tuple[str, ...] = field(default=(), repr=False)
+    heard: Heard = field(default_factory=Heard, repr=False)
 
     def __call__(self, text: str) -> str:
         """Give the text, redacted and `printable`."""
         text = self.without_key(text)
         if len(text) > _READ_CHARS:
             text = text[:_READ_CHARS] + "…"
-        return printable(_without_prompts(text, self.prompts))
+        return printable(self._without_secrets(_UNPARSED.sub(r"\1 [answer]", text)))
 
     def hidden(self, text: str) -> str:
         """Give all of the text, redacted, with its line breaks: a prompt may go on over several lines."""
-        return _without_prompts(self.without_key(text), self.prompts)
+        return self._without_secrets(_UNPARSED_LINE.sub(r"\1 [answer]", self.without_key(text)))
 
     def without_key(self, text: str) -> str:
-        """Give the text with its key replaced, before any of it is cut off."""
-        return text.replace(self.key, "***") if self.key else text
+        """Give the text with its whole key replaced, before any of it is cut off."""
+        return text.replace(self.key, _KEY) if self.key else text
 
-
-def _without_prompts(written: str, prompts: Iterable[str]) -> str:
-    """Compare with one blank for each run of blanks and line breaks, on both sides."""
-    gaps = [(gap.start(), gap.end()) for gap in re.finditer(r"\s+", written)]
-    starts = [0, *(end for _, end in gaps)]
-    ends = [*(start for start, _ in gaps), len(written)]
-    text: list[str] = []
-    origin: list[int] = []
-    for start, end in zip(starts, ends, strict=True):
-        text.append(written[start:end])
-        origin += range(start, end + 1)  # of a gap, its first character stands for all
-    origin[-1] = len(written)
-    parts, last = [], 0
-    for start, end in _covered(" ".join(text), prompts):
-        parts += [written[last : origin[start]], "[prompt]"]
-        last = origin[end - 1] + 1
-    return "".join([*parts, written[last:]])
-
-
-def _covered(text: str, prompts: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Give where parts of prompts stand in a text, from the first to behind the last character."""
-    hidden = bytearray(len(text))
-    runs = {text[at : at + LONG_TEXT] for at in range(len(text) - LONG_TEXT + 1)}
-    pieces = {text[at : at + _PIECE] for at in range(len(text) - _PIECE + 1)}
-    found: set[str] = set()
-    for prompt in prompts:
-        for form in _written_forms(prompt):
-            if len(form) < LONG_TEXT:
-                for match in re.finditer(re.escape(form), text):
-                    hidden[match.start() : match.end()] = b"\1" * len(form)
-            else:
-                found.update(_common_runs(form, runs, pieces))
-    for at in range(len(text) - LONG_TEXT + 1):
-        if text[at : at + LONG_TEXT] in found:
-            hidden[at : at + LONG_TEXT] = b"\1" * LONG_TEXT
-    for covered in re.finditer(b"\1+", hidden):
-        yield covered.span()
-
-
-def _common_runs(form: str, runs: set[str], pieces: set[str]) -> Iterator[str]:
-    # Every run holds a whole piece that begins at a multiple of its length, so most of a prompt is looked at just once.
-    for piece in range(0, len(form) - _PIECE + 1, _PIECE):
-        if form[piece : piece + _PIECE] in pieces:
-            for at in range(max(piece - _PIECE, 0), min(piece, len(form) - LONG_TEXT) + 1):
-                if (run := form[at : at + LONG_TEXT]) in runs:
-                    yield run
-
-
-def _written_forms(prompt: str) -> Iterable[str]:
-    bare = prompt.strip()
-    if len(bare) < _SHORTEST_PROMPT:
-        return ()
-    flat = " ".join(bare.split())
-    plain = dict.fromkeys((bare, flat))
-    escaped = [json.dumps(each, ensure_ascii=pure)[1:-1] for each in plain for pure in (True, False)]
-    return dict.fromkeys((flat, *(each if each == flat else " ".join(each.split()) for each in escaped)))
+    def _without_secrets(self, text: str) -> str:
+        answers = Secrets(texts=self.heard, shown="[answer]", run=LONG_TEXT, shortest=_SHORTEST)
+        prompts = Secrets(texts=self.prompts, shown="[prompt]", run=LONG_TEXT, shortest=_SHORTEST)
+        key = Secrets(texts=() if self.key is None else (self.key,), shown=_KEY, run=_KEY_CHARS)
+        return without_secrets(text, (answers, prompts, key))
 
 
 def texts_in(value: object) -> Iterator[str]:

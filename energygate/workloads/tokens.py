@@ -66,17 +66,22 @@ def _anthropic(usage: object) -> Work:
 
 
 def total_work(parts: Sequence[Work]) -> Work:
-    """Add counts; one that any part lacks is unknown for the whole."""
+    """Add counts; one that any part lacks is unknown for the whole. Raises MeasurementInvalid as `consistent` does."""
     sums: dict[str, int] = {}
     for name in Work.__struct_fields__:
         counts = [getattr(part, name) for part in parts]
         if None not in counts:
             sums[name] = sum(counts)
-    return Work(**sums)
+    return consistent(Work(**sums))
 
 
 def consistent(work: Work) -> Work:
-    """Give it back, unless some of its tokens are more than all. Raises MeasurementInvalid."""
+    """Give it back, unless some count is more than 2**53, or a part than the whole. Raises MeasurementInvalid."""
+    for name in work.__struct_fields__:
+        if (getattr(work, name) or 0) > MAX_COUNT:
+            raise MeasurementInvalid(
+                InvalidCode.WORK_FAILED, f"inconsistent usage: more than 2**53 {name}, so none is believed"
+            )
     for part, whole in (("cached_input_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens")):
         some, every = getattr(work, part), getattr(work, whole)
         if some is not None and every is not None and some > every:

@@ -119,6 +119,7 @@ STREAMS = {
     "no_finish": (*WORDS, COUNTED, DONE),
     "cut": (*WORDS, "cut"),
     "error_event": (*WORDS, b'data: {"error": {"message": "out of memory"}}\n\n', DONE),
+    "quoting": (*WORDS, b'data: {"error": {"message": "no tool: Apples. and no more"}}\n\n', DONE),
     "garbage": (*WORDS, b"data: {Bad gateway\n\n", DONE),
     "comments": (b": waiting\n\n", b": waiting\n\n"),
     "zero_usage": (*WORDS, FINISH, data(choices=[], usage=usage(0, 0)), DONE),

@@ -20,6 +20,7 @@ from energygate.workloads.leftovers import stop_leftovers
 from energygate.workloads.suites import SuiteFile
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "command" / "compress.energy.yml"
+FIX = ". Correct command, setup or env."
 
 
 @pytest.fixture
@@ -102,9 +103,10 @@ def test_the_next_start_after_a_killed_energygate_ends_its_command_and_removes_w
 
 def test_a_folder_that_takes_no_output_is_named(make, tmp_path, monkeypatch):
     load = make("")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))  # Python has taken another folder instead
     with pytest.raises(WorkloadError) as failed:
         load.open()
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert str(failed.value) == (
         f"bench: cannot write in {tmp_path}/nowhere: No such file or directory. "
         "Make room there, or let TMPDIR name a folder that this user may write."
@@ -141,7 +143,7 @@ def test_a_variable_that_no_process_can_have_fails_its_trial(make):
     load.open()
     with pytest.raises(MeasurementInvalid) as invalid:
         trial(load)
-    assert str(invalid.value) == f"work_failed: cannot start {sys.executable}: illegal environment variable name"
+    assert str(invalid.value) == f"work_failed: cannot start {sys.executable}: illegal environment variable name{FIX}"
 
 
 def test_setup_runs_once_before_the_first_trial(make, tmp_path):
@@ -172,8 +174,9 @@ def test_a_failing_command_shows_its_status_and_last_lines(make):
 def test_a_command_that_is_not_there_fails_its_trial(make):
     load = make("", command=["./bench"])
     load.open()
-    with pytest.raises(MeasurementInvalid, match=re.escape("./bench")):
+    with pytest.raises(MeasurementInvalid) as invalid:
         trial(load)
+    assert str(invalid.value) == f"work_failed: cannot start ./bench: No such file or directory{FIX}"
 
 
 def test_a_command_that_the_system_refuses_to_start_fails_its_trial(make):
@@ -181,7 +184,7 @@ def test_a_command_that_the_system_refuses_to_start_fails_its_trial(make):
     load.open()
     with pytest.raises(MeasurementInvalid) as invalid:
         trial(load)
-    assert str(invalid.value) == f"work_failed: cannot start {sys.executable}: Argument list too long"
+    assert str(invalid.value) == f"work_failed: cannot start {sys.executable}: Argument list too long{FIX}"
 
 
 def test_a_timeout_kills_the_command_with_its_children(make, tmp_path):

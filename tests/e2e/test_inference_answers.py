@@ -132,6 +132,7 @@ def test_somebody_elses_tokens_make_a_trial_invalid(scripted):
     [
         ("cut", r"RemoteProtocolError: .* after 2 chunks"),
         ("error_event", "status 200, but an error: out of memory"),
+        ("quoting", r"status 200, but an error: no tool: \[answer\] and no more"),
         ("garbage", "status 200, but chunk 4 cannot be read: JSON is malformed.*"),
         ("comments", "status 200, but a stream without data"),
         ("no_finish", "no finish_reason, so the answer may be cut off"),

@@ -183,7 +183,7 @@ def test_a_server_that_exits_before_it_is_ready_shows_its_last_lines(make):
     with pytest.raises(WorkloadError) as failed:
         load.open()
     assert failed.value.what == (
-        "chat: the server exited with status 3 before it was ready. Its last lines: loading | no such model: tiny"
+        "chat: the server exited with status 3 before it was ready. Its last lines: loading | no such model: tiny."
     )
     assert re.fullmatch(r"See its log: /\S+\.log", failed.value.fix)
 
@@ -194,15 +194,15 @@ def test_a_server_that_never_gets_ready_is_given_up_with_what_it_said_last(make)
         load.open()
     pid = server_pid(load)
     assert re.fullmatch(
-        r"chat: no 200 on /health within 0.5 s \(last: (503 Loading model|ConnectError: .*)\). "
-        r"Its last lines: \(none\)",
+        r"chat: no 200 on http://127.0.0.1:\d+/health within 0.5 s \(last: (503 Loading model|ConnectError: .*)\). "
+        r"Its last lines: \(none\).",
         failed.value.what,
     )
     load.close()
     assert alive_in_group(pid) == []
 
 
-def test_a_program_that_is_not_there_is_named(make, tmp_path):
+def test_a_folder_that_is_not_there_is_named(make, tmp_path):
     load = make("good", server__cwd="nowhere")
     with pytest.raises(WorkloadError) as failed:
         load.open()
@@ -212,9 +212,20 @@ def test_a_program_that_is_not_there_is_named(make, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "said"), [("vlm", "No such file or directory"), ("./", "Permission denied"), ("./x", "No such file")]
+)
+def test_a_program_that_is_not_there_is_named_and_not_the_one_that_starts_it(make, word, said):
+    load = make("good", argv=[word, "{port}"])
+    with pytest.raises(WorkloadError) as failed:
+        load.open()
+    assert failed.value.what.startswith(f"chat: cannot start the server: {word}: {said}")
+    assert failed.value.fix.startswith("Correct server.command")
+
+
 def test_an_argument_that_no_program_can_be_given_is_named(make):
-    load = make("good", argv=["serve", "a\0b"])
-    with pytest.raises(WorkloadError, match=r"^chat: cannot start the server: serve: embedded null byte\. Correct"):
+    load = make("good", argv=["true", "a\0b", "{port}"])
+    with pytest.raises(WorkloadError, match=r"^chat: cannot start the server: true: embedded null byte\. Correct"):
         load.open()
 
 
@@ -281,14 +292,14 @@ def test_an_endpoint_where_nobody_answers_is_named(tmp_path):
     suite = {
         "name": "chat",
         "kind": "inference",
-        "endpoint": {"url": f"http://127.0.0.1:{port}/v1", "model": "m", "pid": 4242},
+        "endpoint": {"url": f"http://127.0.0.1:{port}/v1", "model": "m", "pid": os.getpid()},
         "requests": {"prompts": ["Name three fruits."], "max_tokens": 16},
     }
     file = msgspec.convert({"version": 1, "suites": [suite]}, SuiteFile)
     load = workload(file.suites[0], file=tmp_path / "a.energy.yml", prefix="a")
     with pytest.raises(WorkloadError, match=rf"chat: no server answers at http://127.0.0.1:{port}/v1: ConnectError"):
         load.open()
-    assert load.pids == (4242,)
+    assert load.pids == (os.getpid(),)
     load.close()
 
 

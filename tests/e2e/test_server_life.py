@@ -106,8 +106,10 @@ def test_a_server_that_takes_long_is_reported_every_ten_seconds_with_what_it_say
     with pytest.raises(WorkloadError) as failed:
         server.start(http)
     assert failed.value.what == (
-        "chat: no 200 on /health within 120 s (last: 503 Loading model). Its last lines: (none)"
+        f"chat: no 200 on {server.url.removesuffix('/v1')}/health within 120 s (last: 503 Loading model). "
+        "Its last lines: (none)."
     )
+    assert failed.value.fix.startswith("Raise server.ready.timeout, or see its log: ")
     assert told[1:] == [
         f"chat: waiting for the server, {seconds} s of 120 s (503 Loading model)" for seconds in range(20, 120, 10)
     ]
@@ -134,7 +136,11 @@ def test_what_no_server_answers_is_made_fit_to_be_shown_too(make, http):
     with pytest.raises(WorkloadError) as failed:
         server.start(http)
     assert failed.value.what == (
-        "chat: no 200 on /health within 0.1 s (last: ConnectError: [Errno 111] [prompt]). Its last lines: (none)"
+        f"chat: no 200 on {server.url.removesuffix('/v1')}/health within 0.1 s (last: ConnectError: [Errno 111] "
+        "[prompt]). Its last lines: (none)."
+    )
+    assert failed.value.fix.startswith(
+        "Raise server.ready.timeout, let the server listen where endpoint.url says, or see its log: "
     )
 
 
@@ -165,7 +171,7 @@ def test_a_server_that_died_is_started_again_once_and_the_second_death_shows_its
     with pytest.raises(WorkloadError) as failed:
         server.restart(http)
     assert failed.value.what == (
-        "chat: the server was killed by signal 9, after it had been started again. Its last lines: loading «[prompt]»"
+        "chat: the server was killed by signal 9, after it had been started again. Its last lines: loading «[prompt]»."
     )
     second = Path(failed.value.fix.removeprefix("See its log: "))
     server.stop()
@@ -227,7 +233,7 @@ def test_a_shared_servers_log_shows_no_suites_prompts_to_another(make, http, ser
     kill(two)
     with pytest.raises(WorkloadError) as failed:
         two.restart(http)
-    assert failed.value.what.endswith("Its last lines: [prompt], [prompt]")
+    assert failed.value.what.endswith("Its last lines: [prompt], [prompt].")
 
 
 def kill(server):
@@ -243,6 +249,17 @@ def test_a_shared_server_that_never_got_ready_is_stopped_with_its_suite(make, ht
     assert in_group(group) == [group]
     server.stop()
     assert in_group(group) == []
+
+
+def test_a_shared_server_that_failed_for_one_suite_is_not_waited_for_by_the_next(make, http, servers):
+    one, two = (make("false", reuse=True, servers=servers, name=name) for name in ("one", "two"))
+    with pytest.raises(WorkloadError) as first:
+        one.start(http)
+    one.stop()
+    with pytest.raises(WorkloadError) as second:
+        two.start(http)
+    assert second.value.what == f"two: the shared server failed before, and is not started again. {first.value.what}"
+    assert (second.value.fix, two.pid) == (first.value.fix, None)
 
 
 def test_what_still_listens_on_a_stopped_servers_port_is_warned_of(folder, caplog):
@@ -276,6 +293,27 @@ def test_a_server_whose_host_has_lost_its_address_leaves_no_note_and_no_log(fold
     assert list(folder.iterdir()) == []
 
 
+class Interrupted(SystemClock):
+    """A clock on which an interrupt comes into every nap."""
+
+    def sleep(self, seconds):
+        signal.raise_signal(signal.SIGINT)
+        super().sleep(seconds)
+
+
+def test_interrupts_while_a_server_is_stopped_leave_neither_it_nor_its_log_and_note(folder):
+    spec = ServerSpec(command=("sh", "-c", "trap '' TERM; echo deaf; sleep 100 & wait"), stop_grace=3600)
+    process = ServerProcess(spec, name="chat", url=URL, folder=folder, environ=os.environ, clock=Interrupted())
+    process.start()
+    group = process.pid
+    while len(in_group(group)) < 2 or process.log.read_text() != "deaf\n":
+        os.sched_yield()
+    with pytest.raises(KeyboardInterrupt):
+        process.stop()
+    assert in_group(group) == []
+    assert list(folder.iterdir()) == []
+
+
 def test_the_shared_servers_are_all_stopped_also_where_stopping_one_is_interrupted(make, http, folder):
     class Interrupted(ServerProcess):
         def stop(self):
@@ -296,9 +334,10 @@ def test_the_shared_servers_are_all_stopped_also_where_stopping_one_is_interrupt
 
 
 def test_a_folder_that_takes_no_log_is_named(make, http, folder, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(folder / "nowhere"))
+    monkeypatch.setenv("TMPDIR", str(folder / "nowhere"))  # Python has taken another folder instead
     with pytest.raises(WorkloadError) as failed:
         make(*scripted()).start(http)
+    assert list(folder.iterdir()) == []
     assert str(failed.value) == (
         f"chat: cannot write the server's log in {folder}/nowhere: No such file or directory. "
         "Make room there, or let TMPDIR name a folder that this user may write."

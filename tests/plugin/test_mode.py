@@ -135,6 +135,8 @@ def test_a_recording_of_which_nothing_can_come_is_refused_before_anything_is_mea
     project.write("energygate.yml", "version: 1\ntrials: {count: 4}\n")
     command = ("--energy", "--energy-meters=replay:windows.jsonl", "--energy-mode=record")
     assert project.usage_error(project.run(*command)) == TOO_FEW
+    project.write("test_bench.py", MARKED.replace("trials=6", "trials=4"))
+    assert project.usage_error(project.run(*command)) == TOO_FEW.replace("count:", f"count of {DECODE}:")
     assert project.stored() == []
 
 

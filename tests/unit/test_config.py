@@ -185,15 +185,62 @@ suites:
         ("allow_estimates: 'yes'", ":2: allow_estimates: Expected `bool`, got `str`."),
         (
             "meters: [rapl, volt]",
-            (":2: meters[1]: Expected `str` matching regex "
-            "'^(auto|rapl|nvml|pyrapl|prometheus|codecarbon|estimate|replay:.+)$'."),
+            (":2: meters[1]: not as it must be written. Allowed here: auto, rapl, nvml, pyrapl, prometheus, "
+            "codecarbon, estimate, replay:FILE."),
         ),
-        ("meters: rapl", ":2: meters: Invalid enum value 'rapl'. Allowed here: auto, a list."),
+        ("meters: rapl", ":2: meters: Invalid enum value 'rapl'. Allowed here: auto, a list such as [estimate]."),
+        (
+            "trials: {min_time: 1s}",
+            (
+                ":2: trials.min_time: Expected `float | null`, got `str`. Allowed here: a number of seconds such as "
+                "1.5."
+            ),
+        ),
+        ("limits: {a: {energy_j: 1e-06}}", ":2: limits.a.energy_j: YAML takes 1e-06 for a text: write 1.0e-06."),
+        ("limits: {a: {energy_j: 1.5E6}}", ":2: limits.a.energy_j: YAML takes 1.5E6 for a text: write 1.5e+6."),
+        (
+            "suites: [{name: a, command: [x]}]",
+            ":2: suites[0]: Object missing required field `kind`. Allowed here: inference, command, python.",
+        ),
+        (
+            "suites: [{name: a b, kind: command, command: [x]}]",
+            (
+                ":2: suites[0].name: not as it must be written. Allowed here: at most 64 letters, digits, dots, "
+                "underscores and hyphens, a letter or digit first."
+            ),
+        ),
+        (
+            "suites: [{name: a, kind: command, command: ./x}]",
+            (
+                ":2: suites[0].command: Expected `array`, got `str`. Allowed here: a list with an item for each word: "
+                "[python, -m, …]."
+            ),
+        ),
+        (
+            "suites: [{name: a, kind: inference, load: {concurrency: [1, 8]}}]",
+            (
+                ":2: suites[0].load.concurrency: Expected `int`, got `array`. Allowed here: one number; several go "
+                "into `matrix: {load.concurrency: [1, 8]}`."
+            ),
+        ),
         ("meters: []", ":2: meters: Expected `array` of length >= 1."),
         ("baselines: ''", ":2: baselines: Expected `str` of length >= 1."),
         (f"suites: [{COMMAND}, {COMMAND}]", ": suites[0] and suites[1] are both named 'one'; rename one of them."),
         ("\tgate: {}", (":2: not YAML: while scanning for the next token, found character '\\t' that cannot start any "
          "token.")),
+        ("suites: [*bold, words]", ":2: not YAML: found undefined alias."),
+        ("suites: [!Tell me]", ":2: not YAML: could not determine a constructor for the tag."),
+        (
+            "suites: [{kind: inference, requests: {max_tokens: 1, prompts: [{my prompt: 1}]}}]",
+            ":2: suites[0].requests.prompts[0]: an unknown key. Allowed here: messages, prompt, id, max_tokens.",
+        ),
+        (
+            "suites: [{kind: inference, requests: {prompts: [{messages: [{role: Tell me, content: user}]}]}}]",
+            (
+                ":2: suites[0].requests.prompts[0].messages[0].role: Invalid enum value. Allowed here: assistant, "
+                "developer, system, tool, user."
+            ),
+        ),
         ("limits: &a {x: *a}", ": nested too deeply, or an alias that contains itself."),
     ],
 )  # fmt: skip
@@ -214,6 +261,12 @@ def test_a_fault_names_file_line_path_and_what_is_allowed(load, tmp_path, text, 
         (b"version: '1'\n", ":1: version: Expected `int`, got `str`."),
         (b"version: [1\n", ":2: not YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'."),
         (b"version: 1\n\xff\n", ": not UTF-8 (invalid start byte at byte 11)."),
+        (b"#" * (2**20 + 1), ": longer than 1048576 bytes. Move its prompts to a file: requests.dataset."),
+        (
+            b"a: &a [x, x, x, x]\n"
+            + b"".join(b"%c: &%c [*%c, *%c, *%c, *%c]\n" % (n, n, *[n - 1] * 4) for n in b"bcdefghi"),
+            ": more than 100000 values, each alias written out. Write fewer.",
+        ),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, message):

@@ -165,7 +165,7 @@ def served(**env):
         name="chat",
         endpoint=Endpoint(url="http://127.0.0.1:{port}/v1", model="m"),
         requests=Requests(prompts=("Name three fruits.",), max_tokens=16),
-        server=ServerSpec(command=("serve",), env=env),
+        server=ServerSpec(command=("serve", "{port}"), env=env),
     )
 
 

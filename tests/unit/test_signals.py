@@ -12,7 +12,7 @@ from fakes_meters import ConstantPower, HandClock
 from energygate.measure.open_trial import OpenTrial
 from energygate.meters.base import Window
 from energygate.meters.group import MeterGroup
-from energygate.signals import Terminated, interrupted_by_sigterm
+from energygate.signals import Terminated, interrupted_by_sigterm, interrupts_held_back
 
 
 class Loud:
@@ -114,3 +114,80 @@ def test_a_process_that_the_work_has_forked_ends_as_it_would_without_us():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("-15\n", "")
+
+
+def test_an_interrupt_that_is_held_back_is_told_inside_the_block_and_raised_after_it():
+    came = []
+
+    def work():
+        with interrupts_held_back() as held:
+            came.append(held.came)
+            signal.raise_signal(signal.SIGINT)
+            came.append(held.came)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert came == [False, True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_block_inside_another_one_leaves_the_delivery_to_that():
+    came = []
+
+    def work():
+        with interrupts_held_back() as outer:
+            with interrupts_held_back():
+                signal.raise_signal(signal.SIGINT)
+            with interrupts_held_back() as later:
+                came.append(later.came)
+            came.append(outer.came)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert came == [True, True]
+
+
+def test_an_interrupt_is_raised_also_where_the_block_fails():
+    def work():
+        with interrupts_held_back():
+            signal.raise_signal(signal.SIGINT)
+            raise OSError
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
+class Interrupted:
+    """Setting of handlers into which, once it is armed, an interrupt comes between the first and the others."""
+
+    def __init__(self):
+        self.really = signal.signal
+        self.armed = False
+
+    def __call__(self, number, handler):
+        before = self.really(number, handler)
+        if self.armed:
+            self.armed = False
+            signal.raise_signal(signal.SIGINT)
+        return before
+
+
+def test_signals_keep_their_effect_where_setting_their_handlers_again_is_interrupted(monkeypatch):
+    setting, came = Interrupted(), []
+    monkeypatch.setattr(signal, "signal", setting)
+
+    def work(*, armed):
+        with interrupts_held_back() as held:
+            setting.armed = armed
+            if not armed:
+                signal.raise_signal(signal.SIGTERM)
+            came.append(held.came)
+
+    with interrupted_by_sigterm():
+        with pytest.raises(KeyboardInterrupt):
+            work(armed=True)
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Terminated):
+            work(armed=False)
+    assert came == [False, True]

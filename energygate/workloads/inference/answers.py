@@ -1,6 +1,5 @@
 """What an answer says: is it complete, how many tokens, in which time, or what went wrong."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -17,6 +16,7 @@ from energygate.workloads.tokens import work_from_usage
 WithoutUsage = Literal["refuse", "accept"]
 
 FINISHED: Final = ("stop", "length", "tool_calls")
+_LONGEST_MS: Final = 1e12  # 30 years: more is no time
 _HINTS: Final = {
     401: "Check the key in the variable that endpoint.api_key_env names.",
     403: "Check the key in the variable that endpoint.api_key_env names.",
@@ -111,6 +111,10 @@ def _work(said: Streamed, *, without_usage: WithoutUsage) -> Work:
         if without_usage == "refuse":
             raise NoUsage
         return Work(requests=1)
+    if said.is_outrun:
+        raise work_failed("content came after the last usage, so the tokens of the answer are unknown")
+    if said.has_fallen:
+        raise work_failed("a usage says fewer tokens than the one before it, so neither is believed")
     work = work_from_usage(said.usage)
     for name in ("input_tokens", "output_tokens"):
         if getattr(work, name) == 0:
@@ -148,7 +152,7 @@ def _timings(found: object) -> Timings | None:
 
 
 def _seconds(ms: object) -> float | None:
-    if isinstance(ms, bool) or not isinstance(ms, int | float) or not 0 <= ms < math.inf:
+    if isinstance(ms, bool) or not isinstance(ms, int | float) or not 0 <= ms <= _LONGEST_MS:
         return None
     return ms / 1000
 

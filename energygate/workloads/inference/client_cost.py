@@ -20,6 +20,12 @@ class ClientCost:
 
     def check(self, exchange: Exchange) -> None:
         """Add one trial. Raises MeasurementInvalid if the client, and not the server, set the pace."""
+        if exchange.overslept:
+            raise MeasurementInvalid(
+                InvalidCode.CLIENT_SATURATED,
+                "the server left a connection open that it had announced to close, so the end of an answer was seen up "
+                "to 1 s late. Later trials look at every part of an answer.",
+            )
         share = exchange.client_cpu_s / exchange.duration_s
         if share > _SATURATED:
             raise MeasurementInvalid(

@@ -10,11 +10,14 @@ from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.workloads.inference.answers import error_text
 from energygate.workloads.inference.client import HttpClient, Unreachable
 from energygate.workloads.inference.exchange import Reply
+from energygate.workloads.inference.loading import UNAVAILABLE
 from energygate.workloads.inference.presets import CounterNames
 from energygate.workloads.text import Redactor
+from energygate.workloads.tokens import MAX_COUNT
 
 _MOST_BYTES: Final = 2**20  # where the client cuts a page off
 _NO_PAGE: Final = frozenset({401, 403, 404, 405, 501})  # llama.cpp without --metrics says 501
+_LONGEST_S: Final = 1e12  # more is no time
 _SIX_DIGITS: Final = "llamacpp:"  # llama.cpp writes 1234567 as 1.23457e+06
 GONE: Final = "the server shows no counters any more, so its tokens are unknown"
 
@@ -122,7 +125,8 @@ class ServerCounters:
         if reply.status in _NO_PAGE:
             return {}
         if reply.status != 200:
-            raise self._unreadable(f"HTTP {reply.status}, {self._show(error_text(reply.body)) or 'no text'}")
+            why = f"HTTP {reply.status}, {self._show(error_text(reply.body)) or 'no text'}"
+            raise self._unreadable(why, Unavailable if reply.status == UNAVAILABLE else MeasurementInvalid)
         return {series: value for series, value in self._parsed(reply) if series[0] in wanted}
 
     def _whole_ones(self, page: Mapping[_Series, float]) -> Mapping[_Series, int]:
@@ -142,12 +146,18 @@ class ServerCounters:
             raise self._unreadable(self._show(str(error))) from error
 
     def _whole(self, name: str, value: float) -> int:
+        if value > MAX_COUNT:  # beyond it a number that a float has been is not exact
+            raise self._unreadable(f"{name} is more than 2**53, no count")
         if not (value >= 0 and float(value).is_integer()):  # NaN is neither
             raise self._unreadable(f"{name} is {value}, no count")
         return int(value)
 
-    def _unreadable(self, why: str) -> MeasurementInvalid:
-        return MeasurementInvalid(InvalidCode.READ_ERROR, f"{self._url} cannot be read: {why}")
+    def _unreadable(self, why: str, kind: type[MeasurementInvalid] = MeasurementInvalid) -> MeasurementInvalid:
+        return kind(InvalidCode.READ_ERROR, f"{self._url} cannot be read: {why}")
+
+
+class Unavailable(MeasurementInvalid):
+    """No page yet: the server may still be loading."""
 
 
 class _Late(MeasurementInvalid):
@@ -193,7 +203,7 @@ def _total(found: Mapping[_Series, int], names: tuple[str, ...]) -> int | None:
 def _phases(page: Mapping[_Series, float], names: tuple[str, ...]) -> tuple[float, float] | None:
     """Add up the seconds of each phase; None where one is unknown, or no time: they are shown and never gated."""
     values = [[value for series, value in page.items() if series[0] == name] for name in names]
-    if not values or not all(values) or not all(0 <= value < math.inf for each in values for value in each):
+    if not values or not all(values) or not all(0 <= value <= _LONGEST_S for each in values for value in each):
         return None
     prefill_s, decode_s = map(math.fsum, values)
     return prefill_s, decode_s

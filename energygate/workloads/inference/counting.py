@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import structs
 
-from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
+from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError, work_failed
 from energygate.model import Work
 from energygate.workloads.base import WorkDone
 from energygate.workloads.inference.asking import Asking
@@ -101,6 +101,7 @@ class Counting:
         if counts is None:
             raise MeasurementInvalid(InvalidCode.READ_ERROR, "the server shows no counters, so its tokens are unknown")
         work = consistent(structs.replace(exact_work(counts), requests=answered.requests))
+        _require_counted(work)
         received, most = work.output_tokens, self._asking.plan.most_output_tokens * passes
         if self._asking.switches.fixed_output and received != most:
             raise MeasurementInvalid(
@@ -157,6 +158,13 @@ class Counting:
             yield f"answers' lengths vary: {_of_commonest(works)} trials did exactly the same work"
         elif len(self._digests) > 1:
             yield f"the answers' texts vary at equal token counts: equal in {_of_commonest(self._digests)} trials"
+
+
+def _require_counted(work: Work) -> None:
+    """Refuse a counter that stood still while answers came: joules would be divided by nothing."""
+    for name in ("input_tokens", "output_tokens"):
+        if getattr(work, name) == 0:
+            raise work_failed(f"the server counted 0 {name.replace('_', ' ')}, so those of the answers are unknown")
 
 
 def _of_commonest(found: Counter[Any]) -> str:

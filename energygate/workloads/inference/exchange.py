@@ -1,5 +1,6 @@
 """What a closed loop of requests brought: answers, or the first request without one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from energygate.workloads.inference.stream import Streamed
@@ -49,14 +50,33 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What a closed loop brought. `unanswered` or a failed answer stopped it before its end."""
+    """What a closed loop brought. `unanswered` or a failed answer stopped it before its end.
+
+    Attributes
+    ----------
+    begun : tuple of Streamed
+        Every stream of it, also those that have no end.
+    overslept : bool
+        Whether the end of an answer may have been seen late, because the server did not close its connection as before.
+    """
 
     answered: tuple[Answered, ...]
     unanswered: Unanswered | None
     duration_s: float
     client_cpu_s: float
+    begun: tuple[Streamed, ...] = ()
+    overslept: bool = False
 
     @property
     def is_cut_off(self) -> bool:
         """Whether a failure ended it: requests that were in flight then were given up."""
         return self.unanswered is not None or any(answer.failed for answer in self.answered)
+
+    def texts(self) -> Iterator[str]:
+        """Give what the model has said, the latest first, also where that ends in the middle."""
+        for stream in reversed(self.begun):
+            yield stream.text
+        for reply in (answer.reply for answer in reversed(self.answered) if isinstance(answer.reply, Reply)):
+            whole = Streamed()
+            whole.add(reply.body)
+            yield whole.text

@@ -8,10 +8,13 @@ from msgspec import Struct
 
 from energygate.errors import WorkloadError
 from energygate.workloads.inference.answers import status_sentence
-from energygate.workloads.inference.client import HttpClient, Unreachable
-from energygate.workloads.text import Redactor
+from energygate.workloads.inference.client import Encoded, HttpClient, Unreachable
+from energygate.workloads.inference.loading import UNAVAILABLE, StillLoading
+from energygate.workloads.text import Redactor, printable
 
 _TIMEOUT_S: Final = 10.0
+_MOST_SHOWN: Final = 5
+_NAME_CHARS: Final = 50
 
 
 class _Model(Struct):
@@ -42,10 +45,12 @@ def check_listed(http: HttpClient, url: str, *, suite: str, model: str, show: Re
     Raises
     ------
     WorkloadError
-        If nobody answers, or the list lacks the model.
+        If nobody answers, or the list lacks the model; StillLoading if it may come.
     """
     try:
         reply = http.get(f"{url}/models", timeout_s=_TIMEOUT_S)
+    except Encoded as packed:
+        raise WorkloadError(f"{suite}: {url}/models: {show(str(packed))}.") from packed
     except Unreachable as refusal:
         raise WorkloadError(
             f"{suite}: no server answers at {url}: {show(str(refusal))}.",
@@ -54,7 +59,8 @@ def check_listed(http: HttpClient, url: str, *, suite: str, model: str, show: Re
     if reply.status == 404:
         return None
     if reply.status != 200:
-        raise WorkloadError(f"{suite}: the server refused {url}/models: {status_sentence(reply, show=show)}")
+        kind = StillLoading if reply.status == UNAVAILABLE else WorkloadError
+        raise kind(f"{suite}: the server refused {url}/models: {status_sentence(reply, show=show)}")
     try:
         models = msgspec.json.decode(reply.body, type=_Models).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -68,7 +74,9 @@ def check_listed(http: HttpClient, url: str, *, suite: str, model: str, show: Re
 def require_model(found: Sequence[str], *, suite: str, model: str, show: Redactor) -> None:
     """Raise WorkloadError unless the model is among those found."""
     if model not in found:
-        shown = ", ".join(show(name) for name in found) or "none"
+        shown = ", ".join(printable(show(name), limit=_NAME_CHARS) for name in found[:_MOST_SHOWN]) or "none"
+        if len(found) > _MOST_SHOWN:
+            shown += f" and {len(found) - _MOST_SHOWN} more"
         raise WorkloadError(
             f"{suite}: endpoint.model: the server has {shown}, not {model}.",
             why="It would answer all the same, under a wrong label.",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from energygate.errors import ConfigError, MeasurementInvalid, WorkloadError
 from energygate.workloads.inference.asking import Asking
 from energygate.workloads.inference.client import HttpClient
+from energygate.workloads.inference.counters import Unavailable
+from energygate.workloads.inference.loading import StillLoading
 from energygate.workloads.inference.model_check import check_listed
 from energygate.workloads.inference.plan import Plan
 from energygate.workloads.inference.presets import PRESETS, Preset, Switches, detected, switches
@@ -32,7 +34,7 @@ class Opened:
 
 
 def open_endpoint(plan: Plan, http: HttpClient, url: str, *, because: Because) -> Opened:
-    """Check the model, choose preset and switches, send the first request. Raises WorkloadError."""
+    """Check the model, choose preset and switches, send the first request. Raises WorkloadError, StillLoading."""
     endpoint = plan.suite.endpoint
     owner = check_listed(http, url, suite=plan.name, model=endpoint.model, show=plan.show)
     preset = detected(owner) if endpoint.preset == "auto" else PRESETS[endpoint.preset]
@@ -55,7 +57,8 @@ def _has_counters(asking: Asking) -> bool:
     try:
         counts = Served(asking).counts()
     except MeasurementInvalid as fault:
-        raise WorkloadError(f"{plan.name}: {ended(fault.sentence)}") from fault
+        kind = StillLoading if isinstance(fault, Unavailable) else WorkloadError
+        raise kind(f"{plan.name}: {ended(fault.sentence)}") from fault
     found = counts is not None and counts.output_tokens is not None
     if plan.suite.tokens.source == "counters" and not found:
         raise WorkloadError(

@@ -6,6 +6,7 @@ from energygate.errors import InvalidCode, MeasurementInvalid, WorkloadError
 from energygate.workloads.inference.answers import WithoutUsage, count_answer, status_sentence
 from energygate.workloads.inference.asking import Asking
 from energygate.workloads.inference.exchange import Answered, Exchange, Reply
+from energygate.workloads.inference.loading import UNAVAILABLE, StillLoading
 from energygate.workloads.inference.model_check import require_model
 from energygate.workloads.inference.plan import Plan
 from energygate.workloads.inference.tally import Tallied
@@ -21,14 +22,14 @@ class BadAnswer(MeasurementInvalid):
     ----------
     position : int
         Which one, counted over all passes.
-    refused : bool
-        Whether the server gave another status than 200.
+    status : int
+        What the server gave, if it was no 200.
     """
 
-    def __init__(self, code: InvalidCode, sentence: str, *, position: int, refused: bool = False) -> None:
+    def __init__(self, code: InvalidCode, sentence: str, *, position: int, status: int = 200) -> None:
         super().__init__(code, sentence)
         self.position = position
-        self.refused = refused
+        self.status = status
 
     def in_trial(self, plan: Plan, *, passes: int) -> MeasurementInvalid:
         """Say which of a trial's requests it was."""
@@ -37,8 +38,9 @@ class BadAnswer(MeasurementInvalid):
     def before_trials(self, plan: Plan) -> WorkloadError:
         """Say that nothing can be measured with such a server."""
         origin, sentence = plan.request(self.position).origin, ended(self.sentence)
-        if self.refused:
-            return WorkloadError(f"{plan.name}: the server refused {origin}: {sentence}")
+        if self.status != 200:
+            kind = StillLoading if self.status == UNAVAILABLE else WorkloadError
+            return kind(f"{plan.name}: the server refused {origin}: {sentence}")
         return WorkloadError(f"{plan.name}: {origin}: {sentence}")
 
 
@@ -55,6 +57,7 @@ def read_answers(exchange: Exchange, asking: Asking, *, without_usage: WithoutUs
     BadAnswer
         Of the first request that has no complete answer, or other work than was asked for.
     """
+    asking.plan.show.heard.add(exchange.texts())  # first: what the server says of it may quote it
     if (missing := exchange.unanswered) is not None:
         raise BadAnswer(InvalidCode.WORK_FAILED, because(missing.why), position=missing.position)
     return [_read(answer, asking, without_usage) for answer in exchange.answered]
@@ -64,7 +67,7 @@ def _read(answer: Answered, asking: Asking, without_usage: WithoutUsage) -> Tall
     plan, reply = asking.plan, answer.reply
     if isinstance(reply, Reply) and reply.status != 200:
         sentence = status_sentence(reply, show=plan.show)
-        raise BadAnswer(InvalidCode.WORK_FAILED, sentence, position=answer.position, refused=True)
+        raise BadAnswer(InvalidCode.WORK_FAILED, sentence, position=answer.position, status=reply.status)
     try:
         counted = count_answer(
             reply,

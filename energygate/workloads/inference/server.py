@@ -5,19 +5,17 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from energygate.clock import Clock, SystemClock
 from energygate.errors import WorkloadError
-from energygate.workloads.inference.answers import error_text
-from energygate.workloads.inference.client import HttpClient, Unreachable
+from energygate.workloads.inference.client import HttpClient
+from energygate.workloads.inference.readiness import NotReady, not_ready
 from energygate.workloads.inference.server_process import ServerProcess
 from energygate.workloads.inference.servers import Servers
 from energygate.workloads.suites import ServerSpec
-from energygate.workloads.text import Redactor, filled_in
+from energygate.workloads.text import Redactor, ended, filled_in
 
 _POLL_S: Final = 0.05
-_POLL_TIMEOUT_S: Final = 2.0
 _TELL_EVERY_S: Final = 10.0
 _LOG: Final = logging.getLogger(__name__)
 
@@ -46,9 +44,12 @@ class Server:
         The endpoint's, with its port. A start may change it.
     pids : tuple of int
         Processes of it outside our tree: none, because it is our child.
+    notes : tuple of str
+        Nothing that a person should know of it.
     """
 
     pids: tuple[int, ...] | None = ()
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -84,7 +85,25 @@ class Server:
         return self._process.pid
 
     def start(self, http: HttpClient) -> None:
-        """Start it, unless another suite has, and wait until it is ready. Raises WorkloadError."""
+        """Start it, unless another suite has, and wait until it is ready; a shared one that failed once is not.
+
+        Raises
+        ------
+        WorkloadError
+            If it does not become ready, or did not for another suite.
+        """
+        if self._is_shared and (earlier := self._process.failure) is not None:
+            raise WorkloadError(
+                f"{self._name}: the shared server failed before, and is not started again. {ended(earlier.what)}",
+                fix=earlier.fix,
+            )
+        try:
+            self._start(http)
+        except WorkloadError as failure:
+            self._process.failure = failure
+            raise
+
+    def _start(self, http: HttpClient) -> None:
         if self._show not in self._process.redactors:
             self._process.redactors.append(self._show)
         if (death := self._process.death()) is not None:
@@ -133,7 +152,7 @@ class Server:
         if self._was_restarted:
             raise WorkloadError(
                 f"{self._name}: the server {self._process.death()}, after it had been started again. "
-                f"Its last lines: {self._process.tail()}",
+                f"Its last lines: {ended(self._process.tail())}",
                 fix=f"See its log: {self._process.log}",
             )
 
@@ -146,45 +165,31 @@ class Server:
         started_s = self._clock.now_s()
         limit_s, told_s = self._spec.ready.timeout, 0.0
         while True:
-            state = self._state(http)
+            state = not_ready(http, self.url, path=self._spec.ready.path)
             # Also after a 200, which somebody else may have sent: our own child must be alive.
             self._require_alive()
             if state is None:
                 return
             waited_s = self._clock.now_s() - started_s
             if waited_s >= limit_s:
-                raise self._not_ready(state)
+                raise self._failed(state)
             if waited_s >= told_s + _TELL_EVERY_S:
                 told_s = waited_s - waited_s % _TELL_EVERY_S
-                self._tell(
-                    f"{self._name}: waiting for the server, {told_s:g} s of {limit_s:g} s ({self._process.show(state)})"
-                )
+                said = self._process.show(state.said)
+                self._tell(f"{self._name}: waiting for the server, {told_s:g} s of {limit_s:g} s ({said})")
             self._clock.sleep(_POLL_S)
 
-    def _state(self, http: HttpClient) -> str | None:
-        """None if it is ready, else what it said last, which nobody has made fit to be shown."""
-        parts = urlsplit(self.url)
-        health = f"{parts.scheme}://{parts.netloc}{self._spec.ready.path}"
-        try:
-            reply = http.get(health, timeout_s=_POLL_TIMEOUT_S)
-            if reply.status == 404 and self._spec.ready.path == "/health":
-                # llama-cpp-python has no /health; its list of models answers as soon as it serves.
-                reply = http.get(f"{self.url.rstrip('/')}/models", timeout_s=_POLL_TIMEOUT_S)
-        except Unreachable as refusal:
-            return str(refusal)
-        return None if reply.status == 200 else f"{reply.status} {error_text(reply.body)}"
-
-    def _not_ready(self, state: str) -> WorkloadError:
+    def _failed(self, state: NotReady) -> WorkloadError:
         self._process.keep_log()
+        last = f"(last: {self._process.show(state.said)}). Its last lines: {self._process.tail()}"
         return WorkloadError(
-            f"{self._name}: no 200 on {self._spec.ready.path} within {self._spec.ready.timeout:g} s "
-            f"(last: {self._process.show(state)}). Its last lines: {self._process.tail()}",
-            fix=f"Raise server.ready.timeout, or see its log: {self._process.log}",
+            f"{self._name}: no 200 on {state.asked} within {self._spec.ready.timeout:g} s {ended(last)}",
+            fix=f"{state.mend}, or see its log: {self._process.log}",
         )
 
     def _require_alive(self) -> None:
         if death := self._process.death():
             raise WorkloadError(
-                f"{self._name}: the server {death} before it was ready. Its last lines: {self._process.tail()}",
+                f"{self._name}: the server {death} before it was ready. Its last lines: {ended(self._process.tail())}",
                 fix=f"See its log: {self._process.log}",
             )

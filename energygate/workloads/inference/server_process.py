@@ -15,7 +15,7 @@ from energygate.clock import Clock
 from energygate.errors import WorkloadError
 from energygate.signals import interrupts_held_back
 from energygate.workloads import address
-from energygate.workloads.leftovers import Note
+from energygate.workloads.leftovers import Note, temporary_folder
 from energygate.workloads.process import Output, Process, child_environment, log_tail, new_mark
 from energygate.workloads.suites import ServerSpec
 from energygate.workloads.text import Redactor, filled_in, for_file_name, printable
@@ -41,6 +41,8 @@ class ServerProcess:
     ----------
     redactors : list of Redactor
         Those of all suites that ask this server, because its log may hold the prompts of each.
+    failure : WorkloadError or None
+        Why it did not become ready for a suite: it would not for another.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ServerProcess:
         self.log: Path | None = None
         self.values: Mapping[str, str] = {}
         self.redactors: list[Redactor] = []
+        self.failure: WorkloadError | None = None
 
     @property
     def key(self) -> Key:
@@ -74,7 +77,7 @@ class ServerProcess:
         """Start it. Raises WorkloadError."""
         self.values = {"port": str(self._choose_port()), "python": sys.executable}
         mark = new_mark()
-        self.log = self._open_log(mark)
+        log = self._open_log(mark)
         added = {name: filled_in(value, self.values) for name, value in self._spec.env.items()}
         try:
             with interrupts_held_back():  # what is starting would be nobody's
@@ -82,7 +85,7 @@ class ServerProcess:
                     [filled_in(word, self.values) for word in self._spec.command],
                     cwd=self._folder / self._spec.cwd,
                     env=child_environment(self._environ, added),
-                    output=Output(stdout=self.log, stderr=self.log),
+                    output=Output(stdout=log, stderr=log),
                     clock=self._clock,
                     mark=mark,
                 )
@@ -125,6 +128,10 @@ class ServerProcess:
 
     def stop(self) -> None:
         """Stop it with all its descendants; delete the log unless it is kept. Safe to call twice."""
+        with interrupts_held_back():  # they would leave the note and the log
+            self._stop()
+
+    def _stop(self) -> None:
         stopped_port: int | None = None
         if self._process is not None:
             self._process.stop(self._spec.stop_grace)
@@ -163,17 +170,19 @@ class ServerProcess:
 
     def _open_log(self, mark: str) -> Path:
         """Make the log, and the note beside it."""
+        folder = temporary_folder()
+        prefix = f"energygate-{for_file_name(self._name)}-"
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f"energygate-{for_file_name(self._name)}-", suffix=".log")
+            descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".log", dir=folder)
             os.close(descriptor)
-            log = Path(name)
-            self._note = Note(log, name=self._name, mark=mark).write()
+            self.log = Path(name)
+            self._note = Note(self.log, name=self._name, mark=mark).write()
         except OSError as error:
             raise WorkloadError(
-                f"{self._name}: cannot write the server's log in {tempfile.gettempdir()}: {error.strerror}.",
+                f"{self._name}: cannot write the server's log in {folder}: {error.strerror}.",
                 fix="Make room there, or let TMPDIR name a folder that this user may write.",
             ) from error
-        return log
+        return self.log
 
     def _warn_of(self, port: int) -> None:
         try:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 _DONE: Final = b"[DONE]"
+_COUNTS: Final = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 
 
 class _Function(Struct, gc=False):
@@ -64,6 +65,10 @@ class Streamed:
     finish, model : str or None
     usage : dict or None
         The last one: it stands in a chunk of its own, beside the last choice, or in every chunk.
+    is_outrun : bool
+        Whether content has come after it, whose tokens it cannot hold.
+    has_fallen : bool
+        Whether one of its counts was smaller than before.
     error : object
         A server may report a failure after status 200, and then still send ``[DONE]``.
     timings : object
@@ -75,8 +80,8 @@ class Streamed:
     """
 
     __slots__ = (
-        "_reasoning", "_said", "_tools",
-        "broken", "choices", "chunks", "done", "error", "finish", "model", "timings", "usage",
+        "_counted", "_reasoning", "_said", "_tools", "broken", "choices", "chunks",
+        "done", "error", "finish", "has_fallen", "is_outrun", "model", "timings", "usage",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -84,11 +89,14 @@ class Streamed:
         self.choices = 0
         self.finish: str | None = None
         self.usage: dict[str, Any] | None = None
+        self.is_outrun = False
+        self.has_fallen = False
         self.model: str | None = None
         self.error: Any = None
         self.timings: Any = None
         self.broken: str | None = None
         self.done = False
+        self._counted: dict[str, int] = {}
         self._reasoning: list[str] = []
         self._said: list[str] = []
         self._tools: dict[int, list[str]] = {}
@@ -129,7 +137,7 @@ class Streamed:
         if chunk.error is not None:
             self.error = chunk.error
         if chunk.usage is not None:
-            self.usage = chunk.usage
+            self._note_usage(chunk.usage)
         if chunk.timings is not None:
             self.timings = chunk.timings
         if self.model is None:
@@ -140,7 +148,18 @@ class Streamed:
         choice = chunk.choices[0]
         if choice.finish_reason:  # some send "" until the end
             self.finish = choice.finish_reason
-        return self._heard(choice)
+        heard = self._heard(choice)
+        if heard and chunk.usage is None and self.usage is not None:
+            self.is_outrun = True
+        return heard
+
+    def _note_usage(self, usage: dict[str, Any]) -> None:
+        self.usage, self.is_outrun = usage, False
+        for name in _COUNTS:
+            count = usage.get(name)
+            if isinstance(count, int):
+                self.has_fallen |= count < self._counted.get(name, count)
+                self._counted[name] = count
 
     def _heard(self, choice: Choice) -> bool:
         if choice.text:

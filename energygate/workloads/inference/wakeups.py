@@ -2,12 +2,14 @@
 
 Only the first token's time matters, so after it the kernel is asked to collect some KiB first (SO_RCVLOWAT, see
 `man 7 socket`). A connection that its server closes wakes the reader at once: so an answer's end is seen when it comes.
-A server that leaves it open after all would let the reader sleep on beside a complete answer, and must be found out.
+A server that leaves it open after all lets the reader sleep on beside a complete answer, and must be found out: the
+first answer is read awake, and of each later one the kernel knows for how long it has lain there.
 """
 
 import asyncio
 import select
 import socket
+import struct
 import sys
 from contextlib import suppress
 from types import TracebackType
@@ -16,23 +18,38 @@ from typing import Final, Protocol, Self
 _COLLECTED_BYTES: Final = 4096  # some 16 chunks of one token each
 _LONGEST_SLEEP_S: Final = 1.0
 _SOON_MS: Final = 100
+_LAST_DATA_MS: Final = struct.Struct("=52xI")  # tcpi_last_data_recv in struct tcp_info of linux/tcp.h
 
 
 class Connection(Protocol):
     """What of a socket is needed."""
 
     def setsockopt(self, level: int, option: int, value: int, /) -> None: ...  # noqa: D102
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...  # noqa: D102
     def fileno(self) -> int: ...  # noqa: D102
 
 
 def closes_soon(connection: Connection) -> bool:
     """Whether the server closes it within 0.1 s. Waits so long if it does not: to be asked once, outside a window."""
+    return _is_closed(connection, within_ms=_SOON_MS)
+
+
+def was_left_open(connection: Connection) -> bool:
+    """Whether it is still open although nothing has come for 0.1 s. Does not wait."""
+    if sys.platform != "linux" or _is_closed(connection, within_ms=0):
+        return False
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_MS.size)
+    (since_ms,) = _LAST_DATA_MS.unpack(info)
+    return bool(since_ms > _SOON_MS)
+
+
+def _is_closed(connection: Connection, *, within_ms: int) -> bool:
     number = connection.fileno()
     if sys.platform != "linux" or number < 0:  # elsewhere nobody sleeps
         return True
     end = select.poll()
     end.register(number, select.POLLRDHUP)
-    return bool(end.poll(_SOON_MS))
+    return bool(end.poll(within_ms))
 
 
 class Wakeups:

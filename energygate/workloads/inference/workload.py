@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
 
+from energygate.clock import Clock, SystemClock
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.workloads.base import WorkDone
 from energygate.workloads.dataset import system_digest
@@ -12,6 +13,7 @@ from energygate.workloads.inference import bodies
 from energygate.workloads.inference.client import HttpClient
 from energygate.workloads.inference.conversation import Conversation
 from energygate.workloads.inference.elsewhere import Elsewhere
+from energygate.workloads.inference.loading import Loading
 from energygate.workloads.inference.opening import open_endpoint
 from energygate.workloads.inference.plan import Plan
 from energygate.workloads.inference.server import Server
@@ -37,11 +39,14 @@ class InferenceWorkload:
     needs_calibration = False
     least_warmups = 1  # the first pass differs: an empty prefix cache, compilation, page faults
 
-    def __init__(self, plan: Plan, server: Server | Elsewhere, *, name: str, key: str | None = None) -> None:
+    def __init__(
+        self, plan: Plan, server: Server | Elsewhere, *, name: str, key: str | None = None, clock: Clock | None = None
+    ) -> None:
         self.name = name
         self._plan = plan
         self._server = server
         self._http = HttpClient(timeouts=plan.suite.timeouts, key=key)
+        self._clock = clock or SystemClock()
         self._talk: Conversation | None = None
         self._is_cold = False
         self._started = ExitStack()
@@ -60,8 +65,8 @@ class InferenceWorkload:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How its requests had to be sent, and what was odd about its trials."""
-        return () if self._talk is None else self._talk.notes
+        """Who may answer, how its requests had to be sent, and what was odd about its trials."""
+        return self._server.notes if self._talk is None else (*self._server.notes, *self._talk.notes)
 
     @property
     def least_passes(self) -> int:
@@ -76,8 +81,9 @@ class InferenceWorkload:
     def open(self) -> None:
         """Start the server, check its model, send the first request. Raises WorkloadError."""
         self._started.callback(self._server.stop)
+        loading = self._loading()
         self._server.start(self._http)
-        opened = open_endpoint(self._plan, self._http, self._url, because=self._because)
+        opened = loading.outlasted(lambda: open_endpoint(self._plan, self._http, self._url, because=self._because))
         self._talk = Conversation(opened, because=self._because)
 
     def before(self) -> None:
@@ -90,13 +96,12 @@ class InferenceWorkload:
         MeasurementInvalid
             If it does not become idle.
         """
+        loading = self._loading()
         if self._server.revived(self._http):
             self._is_cold = True
             self._talking.move(self._url)
         if self._is_cold:
-            self._talking.begin()
-            self._talking.run(1)
-            self._talking.warmed_up()
+            loading.outlasted(self._warm_again)
             self._is_cold = False
         self._talking.begin()
 
@@ -132,6 +137,15 @@ class InferenceWorkload:
         """Stop the server, if this started it. Safe to call twice."""
         self._started.close()
 
+    def _warm_again(self) -> None:
+        self._talking.begin()
+        self._talking.run(1)
+        self._talking.warmed_up()
+
+    def _loading(self) -> Loading:
+        server = self._plan.suite.server
+        return Loading(0.0 if server is None else server.ready.timeout, clock=self._clock)
+
     @property
     def _url(self) -> str:
         return self._server.url.rstrip("/")
@@ -144,4 +158,4 @@ class InferenceWorkload:
     def _because(self, why: str) -> str:
         """Say why a request got no answer: its server's death explains what the client saw."""
         shown, death = self._plan.show(why), self._server.death(patience_s=_DYING_S)
-        return f"{shown}: {death}" if death else shown
+        return f"{shown.removesuffix('.')}: {death}" if death else shown

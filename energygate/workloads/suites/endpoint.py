@@ -40,6 +40,11 @@ class ServerSpec(Keys, frozen=True, kw_only=True):
     stop_grace: Seconds = 10.0
     reuse: bool = False
 
+    @property
+    def knows_port(self) -> bool:
+        """Whether the chosen port reaches it."""
+        return any("{port}" in text for text in (*self.command, *self.env.values()))
+
 
 class Endpoint(Keys, frozen=True, kw_only=True):
     """Where the model answers.

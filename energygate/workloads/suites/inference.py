@@ -12,7 +12,9 @@ from energygate.workloads.suites.prompts import Requests
 class Load(Keys, frozen=True, kw_only=True):
     """A closed loop: so many requests are in flight at any moment."""
 
-    concurrency: Annotated[int, Meta(ge=1, le=4096)] = 1
+    concurrency: Annotated[
+        int, Meta(ge=1, le=4096, description="one number; several go into `matrix: {load.concurrency: [1, 8]}`")
+    ] = 1
 
 
 class Timeouts(Keys, frozen=True, kw_only=True):
@@ -58,6 +60,10 @@ class InferenceSuite(Keys, frozen=True, kw_only=True, tag_field="kind", tag="inf
     def __post_init__(self) -> None:
         if "{port}" in self.endpoint.url and self.server is None:
             raise ValueError("endpoint.url has {port}, which only a server that energygate starts can have")
+        if self.server is not None and "{port}" in self.endpoint.url and not self.server.knows_port:
+            raise ValueError(
+                "endpoint.url has {port}, which neither server.command nor server.env hands to the server: add it there"
+            )
         if self.server is not None and self.endpoint.pid is not None:
             raise ValueError("endpoint.pid is for a server that is already running, and `server` starts one")
         if self.trials.warmup == 0:

@@ -1,4 +1,7 @@
-"""What the keys of every kind of suite are made of. Every number has both bounds: `.inf` is YAML for one too."""
+"""What the keys of every kind of suite are made of. Every number has both bounds: `.inf` is YAML for one too.
+
+A description says in words what may be written: in the JSON Schema, and where something else is refused.
+"""
 
 import json
 from typing import Annotated, Any, Final, Literal
@@ -12,12 +15,21 @@ _END: Final = r"$(?!\n)"
 LONGEST_S: Final = 1e9
 MOST_TRIALS: Final = 1_000_000
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}" + _END)]
-Argv = Annotated[tuple[str, ...], Meta(min_length=1)]
+_SECONDS: Final = "a number of seconds such as 1.5"
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}" + _END,
+        description="at most 64 letters, digits, dots, underscores and hyphens, a letter or digit first",
+    ),
+]
+Argv = Annotated[tuple[str, ...], Meta(min_length=1, description="a list with an item for each word: [python, -m, …]")]
 Text = Annotated[str, Meta(min_length=1)]
-UrlPath = Annotated[str, Meta(pattern=r"^/[^\s\x00-\x1f\x7f]*" + _END)]
-PositiveSeconds = Annotated[float, Meta(gt=0, le=LONGEST_S)]
-Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
+UrlPath = Annotated[
+    str, Meta(pattern=r"^/[^\s\x00-\x1f\x7f]*" + _END, description="a path that begins with / and has no blank")
+]
+PositiveSeconds = Annotated[float, Meta(gt=0, le=LONGEST_S, description=_SECONDS)]
+Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S, description=_SECONDS)]
 PositiveCount = Annotated[int, Meta(ge=1, le=MOST_COUNTED)]
 Pid = Annotated[int, Meta(ge=1, le=2**22)]  # the most that Linux gives out
 Trials = Annotated[int, Meta(ge=1, le=MOST_TRIALS)]

@@ -16,6 +16,8 @@ from energygate.workloads.text import printable
 
 T = TypeVar("T", bound=Suite | str)
 MOST: Final = 64
+MOST_SUITES: Final = 1000
+_DEEPEST: Final = 32
 _LONGEST: Final = 64
 _KEY: Final = "matrix"
 _PATH: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -100,6 +102,11 @@ def expand(document: object, *, origin: str, lines: Mapping[str, int]) -> Expand
         for made, variant in reader.combinations():
             suites.append(made)
             variants.append(variant)
+        if len(suites) > MOST_SUITES:
+            raise ConfigError(
+                f"{origin}: more than {MOST_SUITES} suites up to suites[{index}], each combination counted.",
+                fix="Write fewer values, or several files.",
+            )
     return Expanded(document=document | {"suites": suites}, variants=tuple(variants))
 
 
@@ -156,6 +163,9 @@ class _Reader:
         for path, values in matrix.items():
             if not isinstance(path, str) or not _PATH.fullmatch(path):
                 raise self._fault("", f"{printable(repr(path), limit=_LONGEST)} is no path such as load.concurrency")
+            if path.count(".") >= _DEEPEST:
+                shown = printable(path, limit=_LONGEST)
+                raise self._fault("", f"{shown} leads through {path.count('.') + 1} keys, at most {_DEEPEST} are read")
             if path.split(".")[0] in _FIXED:
                 raise self._fault(path, f"a matrix cannot vary {path.split('.')[0]}")
             if not isinstance(values, list) or not values:

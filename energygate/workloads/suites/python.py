@@ -19,7 +19,13 @@ class PythonSuite(Keys, frozen=True, kw_only=True, tag_field="kind", tag="python
     """
 
     name: Name
-    callable: Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*$(?!\n)")]
+    callable: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*$(?!\n)",
+            description="module:function, such as myapp.bench:answer_all",
+        ),
+    ]
     args: dict[str, Any] = field(default_factory=dict)
     tokens: SpanTokens | None = None
     trials: TrialOverrides = TrialOverrides()

@@ -141,7 +141,10 @@ def test_other_work_cannot_be_compared():
     other = a_benchmark(trials=some_blocks(BASE_J), workload="b" * 64)
     assert obstacle([other], side(HEAD_J)) == Obstacle(
         outcome=Outcome.INCOMPARABLE,
-        reason="the workload differs between base and head, so they did other work and cannot be compared.",
+        reason=(
+            "its definition (prompts, max_tokens, sampling, concurrency; or its command or arguments) differs between "
+            "base and head, so they did other work and cannot be compared."
+        ),
     )
 
 

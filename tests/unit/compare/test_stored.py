@@ -132,7 +132,10 @@ def test_a_changed_workload_is_incomparable():
     found = compared(steady(100), a_baseline(steady(100, workload="b" * 64)))
     assert found.obstacle == Obstacle(
         outcome=Outcome.INCOMPARABLE,
-        reason="the workload was changed since the stored runs, so they did other work. Record new ones.",
+        reason=(
+            "its definition (prompts, max_tokens, sampling, concurrency; or its command or arguments) was changed "
+            "since the stored runs, so they did other work. Record new ones."
+        ),
     )
     assert (found.primary.base, found.primary.estimate, found.sessions) == (None, None, 0)
 

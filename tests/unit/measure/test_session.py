@@ -205,6 +205,21 @@ def test_an_interrupt_while_the_workload_is_stopped_costs_no_benchmark(session, 
     assert [len(benchmark.valid) for benchmark in session.run().benchmarks] == [3]
 
 
+def test_a_workload_whose_closing_was_interrupted_before_it_began_is_closed_with_the_session(session, clock):
+    raised = iter([KeyboardInterrupt()])
+
+    def close():
+        if error := next(raised, None):
+            raise error
+
+    workload = ScriptedWorkload(clock, steps={"close": close})
+    with pytest.raises(KeyboardInterrupt):
+        session.measure(workload, SETTINGS)
+    session.close()
+    session.close()
+    assert workload.events[-2:] == ["close", "close"]
+
+
 class InterruptedWhileKept(ScriptedWorkload):
     """An interrupt comes after its last trial, when it is asked for its labels the first time."""
 

@@ -484,6 +484,9 @@ def test_a_count_beyond_what_json_keeps_is_refused(clock):
     trial, _ = open_trial(clock)
     with pytest.raises(TypeError, match=r"^requests must be at most 9007199254740992, and is more$"):
         trial.add(requests=10**400)
+    trial.add(requests=2**53)
+    with pytest.raises(TypeError, match=r"^requests must be at most 9007199254740992, and is more$"):
+        trial.add(requests=1)
 
 
 THROTTLED = MeasurementInvalid(InvalidCode.THROTTLED, "gpu-0 was too hot.")

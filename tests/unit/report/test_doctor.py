@@ -168,6 +168,15 @@ def test_integrated_power_and_another_tools_estimate_are_no_counters():
     assert "            integrated power: decides only with `allow_estimates: true`\n" in text
 
 
+def test_what_the_configuration_allows_already_is_not_asked_for():
+    text = " ".join(shown((NVML, None), allows_estimates=True).split())
+    assert "unknown; decides because of `allow_estimates: true`" in text
+    assert text.endswith(
+        "An estimate from CPU seconds is shown instead, labelled; it decides because of `allow_estimates: true`."
+    )
+    assert "only with" not in text
+
+
 POWER = Probe(name="nvml-power", kind="integrated", domains=(Domain(name="gpu-0", part="gpu", update_interval_s=0.05),))
 SCRAPED = Probe(name="prometheus", kind="scraped", domains=(Domain(name="package-0", part="cpu"),))
 CODECARBON = Probe(name="codecarbon", kind="estimate", domains=(Domain(name="cpu-codecarbon", part="cpu"),))

@@ -108,5 +108,5 @@ def test_how_fast_a_server_answered_is_told_as_time():
     told = {"inference": {"request_s": {"p50": 0.5, "p95": 0.9}, "phases": {"prefill_s": 2.0, "decode_s": 6.0}}}
     trials = some_trials((90.0, 100.0, 110.0), requests=10, output_tokens=200, conditions=told)
     assert render_measured(a_run(a_benchmark(name="chat", trials=trials)), color=False).endswith(
-        "    request 0.500 s, prefill per request 0.200 s, decode per request 0.600 s\n"
+        "    median request 0.500 s, mean prefill 0.200 s, mean decode 0.600 s\n"
     )

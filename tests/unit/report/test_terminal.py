@@ -125,6 +125,16 @@ def test_net_values_stand_below_the_gross_ones():
     ]
 
 
+def test_a_pass_has_a_reason_where_its_work_changed():
+    reason = (
+        "work changed: +24.7 % input tokens per request; J/request +1.0 %, J/token +0.9 %. +1.0 %, within the budget."
+    )
+    changed, unchanged = a_row(benchmark="changed", reason=reason), a_row(benchmark="unchanged")
+    text = render_terminal(a_report(changed, unchanged), color=False)
+    assert f"\n              {reason}\npass          unchanged" in text
+    assert unchanged.reason not in text
+
+
 def test_a_name_from_a_file_cannot_steer_the_terminal():
     evil = "a\x1b[2Jbc\nd\N{RIGHT-TO-LEFT OVERRIDE}e\ud800f"
     report = replace(
@@ -148,6 +158,6 @@ def test_how_fast_a_server_answered_stands_below_its_joules_as_time():
     }
     text = render_terminal(a_report(a_row(times=times)), color=False)
     assert (
-        "  first token after 0.412 s, output tokens 96/s, prefill per request 0.310 \N{RIGHTWARDS ARROW} 0.300 s\n"
+        "  median time to first token 0.412 s, output tokens 96/s, mean prefill 0.310 \N{RIGHTWARDS ARROW} 0.300 s\n"
         in text
     )

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -65,8 +66,9 @@ def test_order_byte_order_mark_blank_lines_and_crlf_are_kept_or_skipped(tmp_path
         ),
         (
             b'{"messages": [{"role": "robot", "content": "a"}]}',
-            f"p.jsonl:2: Invalid enum value 'robot' - at `$.messages[0].role`. {SHAPE}",
+            f"p.jsonl:2: Invalid enum value - at `$.messages[0].role`. {SHAPE}",  # content may stand in its place
         ),
+        (b'{"my whole prompt": "user"}', f"p.jsonl:2: Object contains unknown field. {SHAPE}"),
         (
             b'{"' + b"x" * 400 + b'": 1}',
             f"p.jsonl:2: Object contains unknown field `{'x' * 268}…. {SHAPE}",
@@ -176,6 +178,25 @@ def test_too_many_bytes_are_refused_unread(tmp_path):
     assert str(fault.value) == "p.jsonl: 268435457 bytes, at most 268435456 are read. Measure a sample of it."
 
 
+def test_too_many_blank_lines_are_refused(tmp_path):
+    with pytest.raises(ConfigError) as fault:
+        load(tmp_path, GOOD + b"\n" * 1_000_001)
+    assert str(fault.value) == (
+        "p.jsonl: 1000001 lines with the blank ones, at most 1000000 are read. Remove blank lines."
+    )
+
+
+def test_a_pipe_or_a_device_is_no_file_to_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    said = "is not a regular file. Paths are relative to the suite file."
+    with pytest.raises(ConfigError) as fault:
+        load_requests(Requests(dataset="pipe", max_tokens=48), folder=tmp_path)
+    assert str(fault.value) == f"requests.dataset: {tmp_path}/pipe {said}"
+    with pytest.raises(ConfigError) as fault:
+        load_system(Requests(prompts=("a",), max_tokens=1, system=TextFile(file="/dev/zero")), folder=tmp_path)
+    assert str(fault.value) == f"requests.system: /dev/zero {said}"
+
+
 def test_a_missing_dataset_is_named_with_its_whole_path(tmp_path):
     with pytest.raises(ConfigError) as fault:
         load_requests(Requests(dataset="p.jsonl", max_tokens=48), folder=tmp_path)
@@ -209,8 +230,12 @@ def test_a_system_prompt_is_a_text_or_a_file_without_its_last_line_break(tmp_pat
 
 def test_an_empty_or_missing_system_prompt_file_is_refused(tmp_path):
     spec = Requests(prompts=("a",), max_tokens=1, system=TextFile(file="system.txt"))
-    with pytest.raises(ConfigError, match=r"requests.system: cannot read .*/system.txt: .*No such file"):
+    with pytest.raises(ConfigError) as missing:
         load_system(spec, folder=tmp_path)
+    assert str(missing.value) == (
+        f"requests.system: cannot read {tmp_path}/system.txt: No such file or directory. Name a UTF-8 file, "
+        "relative to the suite file."
+    )
     (tmp_path / "system.txt").write_text("\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"requests.system: .*/system.txt is empty. Write a text, or remove it."):
         load_system(spec, folder=tmp_path)

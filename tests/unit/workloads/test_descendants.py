@@ -1,6 +1,7 @@
 import os
 import select
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,21 @@ class Counted(type(Path())):
 def test_what_ended_with_its_group_is_looked_for_once(tmp_path):
     assert end(Descendants(leader=4242, mark="ours", reaped=0, proc=Counted(tmp_path))) == ()
     assert Counted.listed == 1
+
+
+def test_what_left_the_group_but_not_the_session_is_ended_without_parents_and_mark():
+    code = "import os; os.fork() and os._exit(0); os.setpgid(0, 0); print(os.getpid(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={},
+    ) as leader:
+        stray = os.pidfd_open(int(leader.stdout.readline()))
+        assert end(Descendants(leader=leader.pid, mark="none")) == ()
+        assert select.select([stray], [], [], 0)[0]
+        os.close(stray)
 
 
 def test_those_that_live_are_named_by_number_and_program(sleeper):

@@ -3,13 +3,14 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from energygate.workloads.leftovers import Note, stop_leftovers
+from energygate.workloads.leftovers import Note, stop_leftovers, temporary_folder
 from energygate.workloads.proc import MARK, stat_of
 
 MARKED = "0123456789abcdef"
@@ -216,3 +217,16 @@ def test_members_of_a_group_that_nothing_proves_to_be_ours_are_named_and_their_n
 def in_group(group):
     numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [pid for pid in numbers if (stat := stat_of(pid)) and stat.group == group]
+
+
+@pytest.mark.parametrize(("named", "folder"), [(None, "chosen"), ("nowhere", "nowhere"), ("usable", "chosen")])
+def test_the_temporary_folder_is_what_tmpdir_names_also_where_python_has_left_it_for_another(
+    tmp_path, monkeypatch, named, folder
+):
+    (tmp_path / "usable").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "chosen"))
+    monkeypatch.delenv("TMPDIR", raising=False)
+    if named is not None:
+        monkeypatch.setenv("TMPDIR", str(tmp_path / named))
+    assert temporary_folder() == tmp_path / folder
+    assert stop_leftovers() == ()

@@ -184,9 +184,23 @@ def test_a_fault_is_named_by_its_own_line_and_path(refusal, lines, message):
     assert refusal(*lines) == message
 
 
+def test_a_path_through_too_many_keys_is_refused_before_it_is_followed(refusal):
+    assert refusal(f"? requests.extra_body{'.a' * 3000}\n      : [1]") == (
+        f"8: {WHERE}: requests.extra_body{'.a' * 22}… leads through 3002 keys, at most 32 are read."
+    )
+
+
 def test_64_combinations_are_measured(read):
     lines = (f"load.concurrency: {list(range(1, 9))}", f"requests.seed: {list(range(8))}", "endpoint.model: [a]")
     assert len({each.name for each in read(*lines)}) == 65
+
+
+def test_more_than_1000_suites_are_not_made(refusal):
+    values = ", ".join(str(each) for each in range(1, 65))
+    suites = (f"  - {{name: s{n}, kind: command, command: [a], matrix: {{timeout: [{values}]}}}}\n" for n in range(17))
+    assert refusal(text="version: 1\nsuites:\n" + "".join(suites)) == (
+        " more than 1000 suites up to suites[15], each combination counted. Write fewer values, or several files."
+    )
 
 
 def test_two_suites_of_one_name_are_both_named_whatever_their_matrix(refusal):

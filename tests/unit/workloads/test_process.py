@@ -1,13 +1,17 @@
 import os
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from energygate.clock import SystemClock
+from energygate.meters.processes import adopted_orphans
+from energygate.signals import Terminated, interrupted_by_sigterm
 from energygate.workloads.descendants import Descendants
-from energygate.workloads.proc import MARK, ticks_now
+from energygate.workloads.proc import MARK, stat_of, ticks_now
 from energygate.workloads.process import Output, Process, child_environment, log_tail
 from energygate.workloads.text import Redactor
 
@@ -141,6 +145,65 @@ def test_stopping_ends_a_child_that_left_the_group_and_ignores_term(tmp_path):
     process.stop(0.2)
     assert select.select([ended], [], [], 0)[0]
     os.close(ended)
+
+
+class InterruptedClock(SystemClock):
+    """A clock on which a signal comes into the first nap."""
+
+    def __init__(self, number):
+        self.numbers = [number]
+
+    def sleep(self, seconds):
+        if self.numbers:
+            signal.raise_signal(self.numbers.pop())
+        super().sleep(seconds)
+
+
+@pytest.mark.parametrize(("number", "interrupt"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_while_a_process_is_stopped_ends_its_grace_and_is_raised_when_nothing_of_it_lives(
+    tmp_path, number, interrupt
+):
+    deaf = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork();"
+        "print('deaf', flush=True); time.sleep(100)"
+    )
+    process = start(tmp_path, sys.executable, "-c", deaf)
+    while (tmp_path / "out").read_text() != "deaf\ndeaf\n":
+        os.sched_yield()
+        assert process.death() is None
+    process.clock = InterruptedClock(number)
+    with interrupted_by_sigterm(), pytest.raises(interrupt):
+        process.stop(3600)
+    assert (process.death(), process.descendants.group()) == ("was killed by signal 9", ())
+
+
+def test_a_daemon_without_parents_and_environment_is_named_and_left_alone(tmp_path, caplog):
+    code = (
+        "import os\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        print(os.getpid(), flush=True)\n"
+        "        os.execve('/bin/sleep', ['sleep', '100'], {})\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+    )
+    with adopted_orphans():
+        process = start(tmp_path, sys.executable, "-c", code)
+        assert process.wait(30) == 0
+        while not (tmp_path / "out").read_text().endswith("\n"):
+            os.sched_yield()
+        daemon = int((tmp_path / "out").read_text())
+        while (stat := stat_of(daemon)).name != "sleep" or stat.parent != os.getpid():
+            os.sched_yield()
+        process.stop(10)
+        os.kill(daemon, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(daemon, 0)[1]) == -signal.SIGKILL
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"Left running, because nothing proves whose it is: {daemon} (sleep). It began meanwhile, and has neither its "
+        "parents nor its environment. Later trials are charged with its energy: stop it if it is yours."
+    )
 
 
 class SteppingClock:

@@ -72,7 +72,7 @@ suites:
     matrix:
       endpoint.model: [a, b]
       requests.max_tokens: [16]
-      server.command: [[serve, a], [serve, b]]
+      server.command: [[serve, "{port}"], [serve, b, "{port}"]]
   - {name: bench, kind: command, matrix: {command: [[a], [b]]}}
 """
 

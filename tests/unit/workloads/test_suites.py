@@ -272,6 +272,15 @@ def test_every_key_of_an_inference_suite_is_read():
             "endpoint.url has {port}, which only a server that energygate starts can have - at `$.suites[0]`",
         ),
         (
+            CHAT | {"server": {"command": ["serve", "--port", "8000"], "env": {"A": "b"}}},
+            "endpoint.url",
+            "http://127.0.0.1:{port}/v1",
+            (
+                "endpoint.url has {port}, which neither server.command nor server.env hands to the server: add it there"
+                " - at `$.suites[0]`"
+            ),
+        ),
+        (
             CHAT,
             "endpoint.url",
             "ftp://127.0.0.1/v1",

@@ -1,7 +1,10 @@
+import html
 import json
+from urllib.parse import quote
 
 import pytest
 
+from energygate.workloads.hiding import Heard
 from energygate.workloads.text import Redactor, filled_in, for_file_name, printable, texts_in
 
 
@@ -29,6 +32,19 @@ def test_a_key_and_every_written_form_of_a_prompt_are_hidden():
     assert hide("Say it twice") == "[prompt]"  # the longest that fits, not a part of it
     assert hide("a far cry") == "a far cry"
     assert repr(hide) == "Redactor()"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Incorrect API key provided: sk-test-0123456789abcdef****", "Incorrect API key provided: *******"),
+        ("key ending in 9abcdefXYZ", "key ending in ***"),
+        ("key sk-test", "key sk-test"),  # seven characters may be anybody's
+        (r"Bearer sk\u002dtest-0123456789", "Bearer ***"),
+    ],
+)
+def test_each_part_of_a_key_of_8_characters_or_more_is_hidden(text, shown):
+    assert Redactor("sk-test-0123456789abcdefXYZ")(text) == shown
 
 
 def test_a_prompt_is_hidden_before_the_text_is_cut_off():
@@ -75,6 +91,60 @@ SHORT_LINES = 'Name\nthree  fruits\n\nof «Spain»\nand "two"\n\trivers'
 )
 def test_a_prompt_is_hidden_whatever_blanks_and_line_breaks_became_of(text, shown):
     assert Redactor(None, (SHORT_LINES,)).hidden(text) == shown
+
+
+ODD = 'Назовите три фрукта & "ещё" раз, <b>пожалуйста</b> 🍏 100 %\nC:\\new\\x41'
+
+
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        ODD,
+        html.escape(ODD),
+        "".join(f"&#{ord(char)};" for char in ODD),
+        quote(ODD),
+        json.dumps(ODD)[1:-1],
+        json.dumps(json.dumps(ODD))[3:-3],
+        html.escape(json.dumps(ODD)[1:-1]),
+        "".join(rf"\u{unit}" for unit in ODD.encode("utf-16-be").hex(" ", 2).upper().split()),
+        json.dumps(ODD, ensure_ascii=False)[1:-1].replace("/", r"\/"),
+        repr(ODD.encode())[2:-1],
+        repr(ODD)[1:-1],
+        "".join(rf"\x{byte:02X}" for byte in ODD.encode()),
+    ],
+)
+def test_a_prompt_is_hidden_however_it_is_escaped(escaped):
+    assert Redactor(None, (ODD,))(f"no: {escaped}!") == "no: [prompt]!"
+    assert Redactor(None, (ODD,)).hidden(f"no: {escaped[: len(escaped) // 2]}").startswith("no: [prompt]")
+
+
+def test_text_beside_a_prompt_keeps_its_escapes():
+    assert Redactor(None, (LONG,))(f"50%25 &lt; {quote(LONG[:28])} &gt; \\u0041 \\xe9") == (
+        "50%25 &lt; [prompt] &gt; \\u0041 \\xe9"
+    )
+
+
+def test_what_a_model_has_answered_is_hidden_too():
+    hide = Redactor("sk-1", (LONG,))
+    hide.heard.add(["Apples grow in Spain,\nand in France too.", "Apples."])
+    assert hide("cannot parse: les grow in Spain, and\\u0020in") == "cannot parse: [answer]"
+    assert hide.hidden(f"generated: Apples.\n{LONG}") == "generated: [answer]\n[prompt]"
+
+
+@pytest.mark.parametrize(("after", "logged"), [("", ""), ("\nexiting", "\nexiting")])
+def test_an_answer_that_llama_cpp_could_not_parse_is_hidden_though_it_never_came(after, logged):
+    said = f"Failed to parse input at pos 12: Apples are {after}"
+    assert Redactor()(said) == "Failed to parse input at pos 12: [answer]"
+    assert Redactor().hidden(said) == f"Failed to parse input at pos 12: [answer]{logged}"
+
+
+def test_of_many_answers_the_latest_are_remembered():
+    heard = Heard()
+    for number in range(30):
+        heard.add([f"{number}" + "x" * 2**16, "again"])
+    assert [text[:2] for text in heard] == ["29", "ag", *(f"{number}" for number in range(28, 13, -1))]
+    heard.add(["y" * 2**21])
+    assert [len(text) for text in heard] == [2**20]
 
 
 def test_a_short_prompt_is_hidden_also_where_its_line_break_became_a_blank():

@@ -100,6 +100,18 @@ def test_a_usage_that_cannot_be_counted_is_invalid_and_names_the_field(usage, se
     assert (invalid.value.code, invalid.value.sentence) == (InvalidCode.WORK_FAILED, sentence)
 
 
+def test_counts_that_add_up_to_more_than_2_53_are_invalid():
+    caches = {"cache_read_input_tokens": 2**53, "cache_creation_input_tokens": 2**53}
+    for add_up in (
+        lambda: total_work([Work(requests=1, output_tokens=2**52)] * 3),
+        lambda: work_from_usage({"input_tokens": 1, "output_tokens": 1, **caches}),
+    ):
+        with pytest.raises(
+            MeasurementInvalid, match=r"^work_failed: inconsistent usage: more than 2\*\*53 \w+_tokens,"
+        ):
+            add_up()
+
+
 def test_a_count_that_one_answer_lacks_is_unknown_for_all():
     parts = [
         Work(requests=1, input_tokens=3, output_tokens=2, cached_input_tokens=1),

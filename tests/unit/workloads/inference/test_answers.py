@@ -29,6 +29,14 @@ def streamed(*, usage=USAGE, finish="stop", **more):
     )
 
 
+def said(text, *, usage=None, **more):
+    return {"choices": [{"delta": {"content": text}, **more}], "usage": usage}
+
+
+def counted(tokens):
+    return {"prompt_tokens": 34, "completion_tokens": tokens}
+
+
 def of_chunks(*chunks):
     answer = Streamed()
     for chunk in chunks:
@@ -64,7 +72,16 @@ def test_a_completion_counts_like_a_chat_answer():
 
 @pytest.mark.parametrize(
     "timings",
-    [None, "fast", {}, {"prompt_ms": 1}, {"prompt_ms": -1, "predicted_ms": 1}, {"prompt_ms": True, "predicted_ms": 1}],
+    [
+        None,
+        "fast",
+        {},
+        {"prompt_ms": 1},
+        {"prompt_ms": -1, "predicted_ms": 1},
+        {"prompt_ms": True, "predicted_ms": 1},
+        {"prompt_ms": 10**400, "predicted_ms": 1},
+        {"prompt_ms": 1, "predicted_ms": 1.7e308},
+    ],
 )
 def test_phases_of_an_unknown_shape_are_unknown(timings):
     assert count(streamed(timings=timings)).timings is None
@@ -103,10 +120,25 @@ def test_what_is_no_complete_counted_answer_is_refused(answer, change, sentence)
         ([{"choices": [], "usage": USAGE}], "status 200, but no choices, so there is no answer"),
         (["x"], "status 200, but chunk 1 cannot be read: Expected `object`, got `str`"),
         ([{"choices": [{"delta": {"content": "A"}}]}], "no finish_reason, so the answer may be cut off"),
+        (
+            [said("A", usage=counted(2)), said("B"), said("", finish_reason="stop")],
+            "content came after the last usage, so the tokens of the answer are unknown",
+        ),
+        (
+            [said("A", finish_reason="stop"), {"usage": counted(9)}, {"usage": {}}, {"usage": counted(4)}],
+            "a usage says fewer tokens than the one before it, so neither is believed",
+        ),
     ],
 )
 def test_a_stream_without_an_answer_is_refused(chunks, sentence):
     assert fault(of_chunks(*chunks)) == f"work_failed: {sentence}"
+
+
+def test_a_usage_that_grows_with_each_chunk_counts_as_its_last_one():
+    grown = [said(text, usage=counted(n)) for n, text in enumerate("ABC", start=1)]
+    assert count(of_chunks(*grown, said("", finish_reason="stop"))).work.output_tokens == 3
+    late = of_chunks({"usage": counted(0)}, said("A"), said("B", finish_reason="stop"), {"usage": counted(2)})
+    assert count(late).work.output_tokens == 2
 
 
 @pytest.mark.parametrize("answer", [whole, streamed])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from energygate.workloads.inference.client import HttpClient, Unreachable
+from energygate.workloads.inference.client import Encoded, HttpClient, Unreachable
 from energygate.workloads.inference.exchange import Reply, Unanswered
 from energygate.workloads.inference.stream import Streamed
 from energygate.workloads.suites import Timeouts
@@ -70,6 +70,27 @@ def test_the_body_of_a_question_is_cut_off_at_1_mib():
     assert reply == Reply(503, "a/b", b"." * 2**20)
 
 
+@pytest.mark.parametrize(("encoding", "shown"), [("gzip, gzip", "gzip, gzip"), ("br" * 50, "br" * 19 + "b…")])
+def test_a_packed_answer_is_refused_unread_by_the_name_of_its_packing(encoding, shown):
+    why = (
+        f"the answer's Content-Encoding is '{shown}', though none was asked for: switch compression off in the server, "
+        "or in the proxy before it"
+    )
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: {encoding}\r\n\r\n".encode()
+    client = HttpClient(timeouts=Timeouts())
+    with serving(head, b".", times=100_000, pause_s=0.01) as url, pytest.raises(Encoded) as refused:
+        client.get(url, timeout_s=30)
+    assert str(refused.value) == why
+    with serving(head, b".", times=100_000, pause_s=0.01) as url:
+        exchange = client.post_all(url, [b"{}"], concurrency=1, streamed=True)
+    assert (exchange.answered, exchange.unanswered) == ((), Unanswered(position=0, why=why))
+
+
+def test_an_answer_that_says_that_it_is_not_packed_is_read():
+    with serving(b"HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\n\r\n", b"{}", times=1) as url:
+        assert HttpClient(timeouts=Timeouts()).get(url, timeout_s=30) == Reply(200, "", b"{}")
+
+
 def test_an_answer_larger_than_64_mib_is_not_read_to_its_end():
     with serving(b"HTTP/1.1 200 OK\r\n\r\n", b"." * 2**20, times=100_000) as url:
         exchange = HttpClient(timeouts=Timeouts()).post_all(url, [b"{}"], concurrency=1, streamed=False)
@@ -97,6 +118,7 @@ CHUNKED = STREAM.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
 ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
 WORD = b'data: {"choices": [{"delta": {"content": "word "}}]}\n\n'
 END = b'data: {"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}\n\n'
+DONE = b"data: [DONE]\n\n"
 COMMENT = b": still here\n\n"
 OPEN_FILES = Path("/proc/self/fd")
 
@@ -217,6 +239,7 @@ def test_a_stream_that_breaks_off_is_told_with_how_far_it_came():
         why="RemoteProtocolError: peer closed connection without sending complete message body "
         "(incomplete chunked read) after 1 chunk",
     )
+    assert list(exchange.texts()) == ["word "]
 
 
 @pytest.mark.parametrize("fault", [b'data: {"error": {"message": "out of memory"}}\n\n', b"data: <html>\n\n"])
@@ -269,14 +292,44 @@ def test_after_its_first_word_a_stream_wakes_the_client_seldom_if_the_server_clo
     def script(connection, over):
         with reader_of(connection) as reader:
             connection.sendall(head + WORD)
-            while waiting(reader) or (bytes_to_wake(reader) != collected and not over.wait(0.01)):
+            while found and (waiting(reader) or (bytes_to_wake(reader) != collected and not over.wait(0.01))):
                 pass
             found.append(bytes_to_wake(reader))
-        connection.sendall(END)
+        connection.sendall(END + DONE)
 
-    with scripted(script) as url:
-        assert ask(url, stall=4000).unanswered is None
-    assert found == [collected]
+    with scripted(script, connections=2) as url:
+        client = HttpClient(timeouts=Timeouts(stall=4000))
+        for _ in range(2):
+            exchange = client.post_all(url, [b"{}"], concurrency=1, streamed=True)
+            assert (exchange.unanswered, exchange.overslept) == (None, False)
+    assert found == [1, collected]  # the first one shows what the server does
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems wake for every part")
+def test_a_server_that_stops_closing_is_found_out_by_the_first_answer_that_is_seen_late():
+    answers = iter(("closed", "left open", "left open"))
+    found = []
+
+    def script(connection, over):
+        is_closed = next(answers) == "closed"
+        with reader_of(connection) as reader:
+            connection.sendall(CLOSING + WORD)
+            if not is_closed:
+                while waiting(reader) or (not found and bytes_to_wake(reader) == 1 and not over.wait(0.01)):
+                    pass
+                if found:
+                    over.wait(0.2)  # for the client to choose what wakes it next
+                found.append(bytes_to_wake(reader))
+        connection.sendall(END + DONE)
+        while not is_closed and connection.recv(1024):  # until the client has left
+            pass
+
+    with scripted(script, connections=3) as url:
+        client = HttpClient(timeouts=Timeouts(stall=4))
+        exchanges = [client.post_all(url, [b"{}"], concurrency=1, streamed=True) for _ in range(3)]
+    assert [exchange.overslept for exchange in exchanges] == [False, True, False]
+    assert [exchange.answered[0].reply.text for exchange in exchanges] == ["word "] * 3
+    assert found == [4096, 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems wake for every part")

@@ -27,6 +27,16 @@ def test_more_than_a_tenth_is_told_with_its_cure(streamed, cure):
     )
 
 
+def test_a_trial_with_an_answer_that_was_seen_late_is_invalid_however_little_the_client_did():
+    exchange = Exchange(answered=(), unanswered=None, duration_s=2.0, client_cpu_s=0.0, overslept=True)
+    with pytest.raises(MeasurementInvalid) as invalid:
+        ClientCost().check(exchange)
+    assert str(invalid.value) == (
+        "client_saturated: the server left a connection open that it had announced to close, so the end of an answer "
+        "was seen up to 1 s late. Later trials look at every part of an answer."
+    )
+
+
 def test_a_trial_whose_pace_the_client_set_is_invalid():
     with pytest.raises(MeasurementInvalid) as invalid:
         of_shares(0.2, 0.95)

@@ -140,6 +140,16 @@ def test_a_server_without_these_counters_has_none_and_does_not_say_whether_it_is
         (200, "llamacpp:tokens_predicted_total NaN\n", "llamacpp:tokens_predicted_total is nan, no count"),
         (200, "llamacpp:tokens_predicted_total -1\n", "llamacpp:tokens_predicted_total is -1, no count"),
         (200, "llamacpp:tokens_predicted_total 1.5\n", "llamacpp:tokens_predicted_total is 1.5, no count"),
+        (
+            200,
+            "llamacpp:tokens_predicted_total 1e300\n",
+            "llamacpp:tokens_predicted_total is more than 2**53, no count",
+        ),
+        (
+            200,
+            f"llamacpp:tokens_predicted_total {10**400}\n",
+            "llamacpp:tokens_predicted_total is more than 2**53, no count",
+        ),
         (200, b"\xff\n", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )

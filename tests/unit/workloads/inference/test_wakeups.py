@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from energygate.workloads.inference.wakeups import Wakeups, closes_soon
+from energygate.workloads.inference.wakeups import Wakeups, closes_soon, was_left_open
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems wake for every part")
 
@@ -100,3 +100,18 @@ def test_a_connection_that_its_server_has_closed_and_one_that_it_leaves_open_are
     assert closes_soon(reading)
     reading.close()
     assert closes_soon(reading)
+
+
+def test_a_connection_was_left_open_if_it_still_is_long_after_the_last_part(ends):
+    server, reading = ends
+    server.sendall(b"the last part")
+    while not was_left_open(reading):
+        pass
+    server.sendall(b"one more")
+    assert not was_left_open(reading)
+    server.close()
+    while not closes_soon(reading):
+        pass
+    assert not was_left_open(reading)
+    reading.close()
+    assert not was_left_open(reading)

@@ -1,4 +1,5 @@
 import json
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -6,8 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 import pytest
+from fakes_meters import HandClock
 
-from energygate.errors import MeasurementInvalid
+from energygate.clock import SystemClock
+from energygate.errors import MeasurementInvalid, WorkloadError
 from energygate.workloads.dataset import Request
 from energygate.workloads.inference.plan import Plan
 from energygate.workloads.inference.workload import InferenceWorkload
@@ -35,11 +38,13 @@ class Model(ThreadingHTTPServer):
     daemon_threads = True
     pid = None
     pids = ()
+    notes = ()
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
         self.answered, self.is_dead, self.counters_fail = 0, False, False
+        self.loading = []  # paths that are answered with 503, each once
 
     def start(self, http):
         pass
@@ -60,7 +65,10 @@ class Model(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        if self.path == "/v1/models":
+        if self.path in self.server.loading:
+            self.server.loading.remove(self.path)
+            self._say(503, "Loading model")
+        elif self.path == "/v1/models":
             self._say(200, json.dumps({"data": [{"id": "m", "owned_by": self.server.owner}]}))
         elif self.server.counters_fail:
             self._say(500, "not yet")
@@ -70,6 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path in self.server.loading:
+            self.server.loading.remove(self.path)
+            self._say(503, "Loading model")
+            return
         self.server.answered += 1
         time.sleep(0.05)  # lest the client be the one that sets the pace
         self._say(200, json.dumps(ANSWER))
@@ -85,9 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def opened(*, owner="llamacpp", page=PAGE, concurrency=1, source="usage"):
+def opened(*, owner="llamacpp", page=PAGE, concurrency=1, source="usage", loading=(), server=None, clock=None):
     with Model() as model:
-        model.owner, model.page = owner, page
+        model.owner, model.page, model.loading = owner, page, list(loading)
         threading.Thread(target=model.serve_forever, daemon=True).start()
         suite = {
             "name": "chat",
@@ -96,12 +108,13 @@ def opened(*, owner="llamacpp", page=PAGE, concurrency=1, source="usage"):
             "requests": {"prompts": ["one", "two"], "max_tokens": 16, "fixed_output": False, "prefix_cache": "any"},
             "load": {"concurrency": concurrency},
             "tokens": {"source": source},
-        }
+        } | ({} if server is None else {"server": server})
         read = msgspec.convert({"version": 1, "suites": [suite]}, SuiteFile).suites[0]
         requests = tuple(Request(origin=f"p:{n}", prompt=n, max_tokens=16) for n in ("one", "two"))
-        load = InferenceWorkload(Plan(suite=read, requests=requests, show=Redactor()), model, name="a::chat")
-        load.open()
+        plan = Plan(suite=read, requests=requests, show=Redactor())
+        load = InferenceWorkload(plan, model, name="a::chat", clock=clock or SystemClock())
         try:
+            load.open()
             yield load, model
         finally:
             load.close()
@@ -150,7 +163,7 @@ def test_vllms_own_clock_splits_the_time_of_a_trial():
         assert trial(load).conditions["inference"]["phases"] == {"prefill_s": 2.0, "decode_s": 4.0}
 
 
-@pytest.mark.parametrize("broken", ["NaN", "-1", "+Inf"])
+@pytest.mark.parametrize("broken", ["NaN", "-1", "+Inf", "1.7e308"])
 def test_phases_that_are_no_time_are_unknown_and_cost_no_trial(broken):
     page = VLLM.replace("{done}.25", broken)
     with opened(owner="vllm", page=page) as (load, _):
@@ -170,3 +183,43 @@ def test_more_tokens_than_were_asked_for_are_refused_also_where_the_server_count
         with pytest.raises(MeasurementInvalid) as invalid:
             trial(load)
         assert str(invalid.value) == "work_failed: 200 output tokens, more than the 32 that were asked for"
+
+
+@pytest.mark.parametrize(("sent", "received", "kind"), [("{done}", "0", "output"), ("0", "{done}", "input")])
+def test_a_counter_that_stands_still_while_answers_come_counts_nothing(sent, received, kind):
+    page = PAGE.replace("{received}", received).replace("{sent}", sent)
+    with opened(source="counters", page=page) as (load, _), pytest.raises(MeasurementInvalid) as invalid:
+        trial(load)
+    assert str(invalid.value) == (
+        f"work_failed: the server counted 0 {kind} tokens, so those of the answers are unknown"
+    )
+
+
+LOADING = ["/v1/models", "/v1/models", "/metrics", "/v1/chat/completions"]
+
+
+def test_a_server_of_ours_that_answers_before_its_model_is_loaded_is_waited_for():
+    clock = HandClock()
+    server = {"command": ["serve"], "ready": {"timeout": 2}}
+    with opened(loading=LOADING, server=server, clock=clock) as (load, model):
+        assert clock.slept == [0.25] * 4
+        model.is_dead, model.loading = True, ["/v1/chat/completions"]  # and so it is when it is started again
+        load.before()
+        assert clock.slept == [0.25] * 5
+
+
+def test_a_server_of_ours_that_goes_on_loading_is_given_up_when_its_time_is_over():
+    server = {"command": ["serve"], "ready": {"timeout": 2}}
+    with pytest.raises(WorkloadError) as refused, opened(loading=["/v1/models"] * 9, server=server, clock=HandClock()):
+        pass
+    assert re.fullmatch(
+        r"chat: the server refused http://127\.0\.0\.1:\d+/v1/models: HTTP 503, Loading model\. "
+        r"It has said so for 2 s\. Raise server\.ready\.timeout\.",
+        str(refused.value),
+    )
+
+
+def test_a_server_of_somebody_else_is_not_waited_for():
+    with pytest.raises(WorkloadError) as refused, opened(loading=LOADING, clock=HandClock()):
+        pass
+    assert str(refused.value).endswith("/v1/models: HTTP 503, Loading model")
