@@ -8,7 +8,7 @@ from energygate.report import rows
 from energygate.report.commands import accepting
 from energygate.report.history import sparkline
 from energygate.report.markdown.escaping import code, commands, element, link, span
-from energygate.report.markdown.table import ABSENT, comparison_table, joined, two_columns
+from energygate.report.markdown.table import ABSENT, comparison_table, joined, reasons_of, two_columns
 from energygate.report.publication import Publication
 from energygate.report.rows import Line
 from energygate.units import format_change
@@ -29,7 +29,9 @@ def folded(title: str, body: str) -> str:
 def passing(lines: Sequence[Line]) -> str:
     """Give the rows that pass; nothing where there is none."""
     title = f"{len(lines)} {'row passes' if len(lines) == 1 else 'rows pass'}"
-    return folded(title, comparison_table(lines)) if lines else ""
+    reasons = "\n".join(reasons_of(line) for line in lines if rows.reason(line.row))  # those whose work changed
+    parts = [comparison_table(lines), *([reasons] if reasons else [])]
+    return folded(title, "\n\n".join(parts)) if lines else ""
 
 
 def where(report: GateReport, row: Row) -> str:

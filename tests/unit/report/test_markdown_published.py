@@ -129,3 +129,10 @@ def test_the_shortest_text_is_the_heading_and_the_table():
 
 def test_the_shortest_text_of_what_passes_has_no_table():
     assert "|" not in render_headline(a_report(a_row()), published())
+
+
+def test_a_pass_whose_work_changed_says_so_below_its_folded_table():
+    work = "work changed: +24.7 % input tokens per request; J/request +1.2 %, J/token +1.2 %"
+    text = render_markdown(a_report(a_row(benchmark="b", reason=work), a_row(benchmark="c", reason="as before")))
+    folded = text.partition("<summary>2 rows pass</summary>")[2].partition("</details>")[0]
+    assert [line for line in folded.splitlines() if line.startswith("-")] == [f"- `b`: `{work}`"]
