@@ -58,6 +58,9 @@ def usable_trials(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
 
 def counts_the_same(found: Benchmark, wanted: Benchmark) -> bool:
     """Whether all usable trials of two benchmarks are joules of the same domains: one less would look like a saving."""
+    trials = (*found.trials, *wanted.trials)
+    if all(trial.energy_j.keys() == trials[0].energy_j.keys() for trial in trials):
+        return True  # nearly always, and much cheaper than to ask which of them are usable
     sets = {frozenset(trial.energy_j) for each in (found, wanted) for trial in usable_trials(each, wanted.primary)}
     return len(sets) <= 1
 

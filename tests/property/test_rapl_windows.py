@@ -62,6 +62,7 @@ def check(said_j, ledgers, layout):
 @example(
     "one", 32, MIDDLE, [[("run", 1.0), ("garble", 0, b"")], [("run", 1.0), ("heal", 0)]]
 )  # blind at a window's start
+@example("one", 32, MIDDLE, [[("garble", 0, b""), ("garble", 0, b"99999999999999999999\n"), ("heal", 0)]])
 @example("one", 24, MIDDLE, [[("power", 0, 0.999), ("run", 60.0)]])  # wraps 52 times
 @example("server2", 32, MIDDLE, [[("run", 20.0), ("freeze", 0), ("run", 40.0)]])  # stands still for two readings
 @example("server2", 32, MIDDLE, [[("run", 20.0), ("freeze", 0), ("run", 4.0), ("thaw", 0), ("run", 20.0)]])

@@ -108,6 +108,7 @@ class Bench:
         key = self._zone(i).key
         if key not in self._removed:
             self.machine.zone(key).error = 0
+            self.tree.energy_file(key).write_bytes(b"")  # a longer text would stay behind the number
             os.dup2(self._sound[key], self._held[key])
             self._unreadable.discard(key)
 

@@ -14,6 +14,8 @@ from energygate.workloads.proc import MARK, is_marked, stat_of
 @pytest.fixture
 def sleeper():
     with subprocess.Popen(["sleep", "100"], start_new_session=True, env={**os.environ, MARK: "outer,ours"}) as process:
+        while not Path(f"/proc/{process.pid}/environ").read_bytes():  # it is there a moment after the program is
+            assert process.poll() is None
         yield process
         process.kill()
 
