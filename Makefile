@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks
 ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
 
+# Where it is set, every process compiles anew what the one before it compiled already: a third of the tests' time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages contract-judge act-install soak clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rig.forked import run_energygate
+
 ROOT = Path(__file__).parents[1]
 STEADY = (100.1, 99.8, 100.6, 100.2, 99.9, 100.3, 99.7, 100.0, 100.4, 99.9)
 """Ten trials that differ as trials do."""
@@ -97,12 +99,11 @@ class Project:
     def __call__(self, *arguments, **options):
         """Run it to its end; give its exit code and both streams. Nothing of the user's is touched or left."""
         before = self.repository.state()
-        with self.start(*arguments, **options) as process:
-            out, err = process.communicate()
+        code, out, err = run_energygate(*arguments, **{"cwd": self.folder, "env": self.environ} | options)
         assert "Traceback" not in err, err
         assert self.left() == []
         assert self.repository.state() == before
-        return process.returncode, out, err
+        return code, out, err
 
     def report(self, *arguments, **options):
         """Run it with `--json`; give its exit code and the report."""

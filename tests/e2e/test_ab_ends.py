@@ -107,8 +107,10 @@ def test_a_temporary_folder_that_takes_no_more_is_an_error_by_name(project):
     def small_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
 
-    code, out, err = project(*ab(sys.executable, "bench.py"), preexec_fn=small_files)
-    assert (code, out) == (2, "")
+    with project.start(*ab(sys.executable, "bench.py"), preexec_fn=small_files) as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert project.left() == []
     assert "error: The working tree cannot be copied: File too large (" in err
 
 

@@ -1,12 +1,10 @@
 """The life of baselines on a branch of their own, as a shell sees it."""
 
-import subprocess
-import sys
-
 import pytest
 from fakes import NAME, STEADY_J, a_benchmark, a_run, some_trials
 from fakes_git import ROOT
 from fakes_stores import Remote
+from rig.forked import run_energygate
 
 from energygate.baseline.schema import encode_run
 
@@ -25,16 +23,11 @@ class Project:
         self.store = self.remote.store(self.clone)
 
     def __call__(self, *arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "energygate", *map(str, arguments)],
-            cwd=self.clone.folder,
-            env=self.clone.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
+        code, out, err = run_energygate(
+            *arguments, cwd=self.clone.folder, env=self.clone.environ | {"PYTHONPATH": str(ROOT)}
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
+        assert "Traceback" not in err, err
+        return code, out, err
 
     def saved(self, run):
         """Save a run beside the clone; give its file."""

@@ -4,11 +4,11 @@ import datetime as dt
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 from fakes import NAME, STEADY_J, a_benchmark, a_meter, a_run, an_acceptance, some_trials
 from msgspec import structs
+from rig.forked import run_energygate
 
 from energygate.baseline.schema import decode_run, encode_run
 from energygate.baseline.store import FolderStore
@@ -36,16 +36,9 @@ class Project:
         subprocess.run(["git", *arguments], cwd=self.folder, env=self.environ, check=True, capture_output=True)
 
     def __call__(self, *arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "energygate", *arguments],
-            cwd=self.folder,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
+        code, out, err = run_energygate(*arguments, cwd=self.folder, env=self.environ)
+        assert "Traceback" not in err, err
+        return code, out, err
 
     def add(self, *runs):
         for run in runs:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from rig.forked import run_energygate
 
 GIT = {
     "GIT_AUTHOR_NAME": "a",
@@ -47,10 +48,9 @@ class Shell:
 
     def __call__(self, *arguments, **environ):
         """Run it to its end; give its exit code and both streams."""
-        with self.start(*arguments, **environ) as process:
-            out, err = process.communicate()
+        code, out, err = run_energygate(*arguments, cwd=self.folder, env=self.environ | environ)
         assert "Traceback" not in err, err
-        return process.returncode, out, err
+        return code, out, err
 
     def git(self, *arguments):
         subprocess.run(["git", *arguments], cwd=self.folder, env=self.environ, check=True, capture_output=True)
@@ -428,14 +428,14 @@ def test_a_schema_is_printed(energygate, kind):
             ["baseline", "list", "--baselines", "git:energy"],
             2,
             (
-                "baselines: 'git:energy': this version keeps baselines in a folder only. Give a folder, for example "
-                "`baselines: baselines`."
+                "baselines: git:energy: {folder} has no remote called origin. The branch is kept there. Add it: git "
+                "remote add origin URL. Or keep them in a folder: `baselines: baselines`."
             ),
         ),
     ],
 )
 def test_a_user_error_is_one_line_on_stderr(energygate, arguments, code, error):
-    assert energygate(*arguments) == (code, "", f"error: {error}\n")
+    assert energygate(*arguments) == (code, "", f"error: {error.format(folder=energygate.folder)}\n")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fakes import STEADY_J, a_benchmark, a_run, some_blocks, some_trials
+from rig.forked import run_energygate
 
 from energygate.baseline.schema import encode_run
 
@@ -41,10 +40,9 @@ class Shell:
         return path
 
     def compare(self, *files):
-        command = [sys.executable, "-W", "error", "-m", "energygate", "compare", *files]
-        done = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
+        code, out, err = run_energygate("compare", *files, cwd=self.folder, env=self.environ, strict=True)
+        assert "Traceback" not in err, err
+        return code, out, err
 
     def judged(self, *files):
         """Give the exit code, and the outcome and reason of each benchmark's deciding row."""

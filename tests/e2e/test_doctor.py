@@ -10,6 +10,7 @@ import sys
 import pytest
 from rig import lookalike
 from rig.fixtures import skip
+from rig.forked import run_energygate
 
 from energygate.measure.calibrate import Calibrator, fit
 from energygate.meters.rapl.powercap import Powercap
@@ -20,6 +21,10 @@ def doctor(tmp_path):
     """Run it in an empty folder: exit code and both streams."""
 
     def run(*arguments, wrap=(), **environ):
+        if not wrap:
+            code, out, err = run_energygate("doctor", *arguments, cwd=tmp_path, env=inherited() | environ)
+            assert "Traceback" not in err, err
+            return code, out, err
         with start(tmp_path, *arguments, wrap=wrap, **environ) as process:
             out, err = process.communicate()
         assert "Traceback" not in err, err
@@ -28,11 +33,19 @@ def doctor(tmp_path):
     return run
 
 
+def inherited():
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ENERGYGATE_", "RUNNER_"))}
+
+
 def start(folder, *arguments, wrap=(), **environ):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ENERGYGATE_", "RUNNER_"))}
     command = [sys.executable, "-m", "energygate", "doctor", *map(str, arguments)]
     return subprocess.Popen(
-        [*wrap, *command], cwd=folder, env=kept | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*wrap, *command],
+        cwd=folder,
+        env=inherited() | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

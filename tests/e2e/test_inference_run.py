@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rig.forked import run_energygate
 
 SCRIPTED = str(Path(__file__).with_name("scripted_server.py"))
 KEY = "sk-test-canary-0123456789"
@@ -47,10 +48,11 @@ class Shell:
         text = yaml.safe_dump({"version": 1, "suites": [suite, *others]}, allow_unicode=True)
         (self.folder / "a.energy.yml").write_text(text)
 
+    _WORDS = ("run", "a.energy.yml", "--mode", "measure", "--meters", "replay:w.jsonl", "--save", "run.json")
+
     def start(self, *arguments):
-        words = ("run", "a.energy.yml", "--mode", "measure", "--meters", "replay:w.jsonl", "--save", "run.json")
         return subprocess.Popen(
-            [sys.executable, "-m", "energygate", *words, *arguments],
+            [sys.executable, "-m", "energygate", *self._WORDS, *arguments],
             cwd=self.folder,
             env=self.environ,
             stdout=subprocess.PIPE,
@@ -59,10 +61,9 @@ class Shell:
         )
 
     def __call__(self, *arguments):
-        with self.start(*arguments) as process:
-            out, err = process.communicate()
+        code, out, err = run_energygate(*self._WORDS, *arguments, cwd=self.folder, env=self.environ)
         assert "Traceback" not in err, err
-        return process.returncode, out, err
+        return code, out, err
 
     @property
     def benchmarks(self):

@@ -151,6 +151,7 @@ def live_powercap(live_powercap, project):
 
 @pytest.fixture
 def project(pytester, monkeypatch, stored_sessions):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # as in a child
     wanted = environment()
     for name in os.environ.keys() - wanted.keys():
         monkeypatch.delenv(name)
