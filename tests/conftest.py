@@ -1,8 +1,10 @@
 """What every test shares: the simulated hardware, signals as a terminal gives them, and examples that CI can repeat."""
 
+import gc
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester", "rig.fixtures", "rig.storage", "rig.github"]
@@ -18,3 +20,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # As under nohup.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collector_looks_at_little():
+    """Let the collection before each trial pass over what all the other tests have left in this process."""
+    gc.freeze()

@@ -1,6 +1,5 @@
 """A user's project in a folder of its own, measured from replayed windows: exact, and quick."""
 
-import gc
 import json
 import os
 import re
@@ -134,12 +133,6 @@ class Project:
         assert result.ret == pytest.ExitCode.USAGE_ERROR, result.stdout.str() + result.stderr.str()
         assert "passed" not in result.stdout.str()
         return " ".join(line.removeprefix("ERROR: ") for line in result.errlines if line)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _collector_looks_at_little():
-    """Let the collection before each trial pass over what all the other tests have left in this process."""
-    gc.freeze()
 
 
 @pytest.fixture
