@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from energygate.baseline.revision import in_another_repository, runs_at
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore, open_store
+from energygate.children import adopted_orphans
 from energygate.clock import Clock, SystemClock
 from energygate.compare import (
     FEWEST_TRIALS,
@@ -35,7 +36,6 @@ from energygate.measure.watch import AlreadyQuiet, watch_for
 from energygate.meters.group import MeterGroup
 from energygate.meters.nvidia.processes import Kinship
 from energygate.meters.nvidia.visible import differing_variable
-from energygate.meters.processes import adopted_orphans
 from energygate.meters.select import (
     MeterOptions,
     NoCounter,
