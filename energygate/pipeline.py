@@ -16,6 +16,7 @@ from energygate.baseline.at_base import AtBase, BaseCommit, load_at
 from energygate.baseline.base import Shown, Store
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import open_store
+from energygate.children import adopted_orphans
 from energygate.clock import Clock, SystemClock
 from energygate.compare import (
     FEWEST_TRIALS,
@@ -39,7 +40,6 @@ from energygate.measure.watch import AlreadyQuiet, watch_for
 from energygate.meters.group import MeterGroup
 from energygate.meters.nvidia.processes import Kinship
 from energygate.meters.nvidia.visible import differing_variable
-from energygate.meters.processes import adopted_orphans
 from energygate.meters.select import (
     MeterOptions,
     NoCounter,

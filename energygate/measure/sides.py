@@ -16,7 +16,7 @@ from energygate.measure.moving import Moving
 from energygate.measure.witness import SITES
 from energygate.signals import interrupts_held_back
 from energygate.workloads.proc import MARK
-from energygate.workloads.process import Output, Process, child_environment, described, log_tail
+from energygate.workloads.process import Output, Process, child_environment, described, dying_with_us, log_tail
 from energygate.workloads.text import printable
 
 _GRACE_S: Final = 5.0
@@ -164,7 +164,8 @@ def execute(
     with ExitStack() as running:
         with interrupts_held_back():  # what is starting would be nobody's
             try:
-                process = Process.start(command, cwd=place.cwd, env=environ, output=Output(stdout=log, stderr=log))
+                output = Output(stdout=log, stderr=log)
+                process = Process.start(command, cwd=place.cwd, env=environ, output=output, wrap=dying_with_us())
             except OSError as error:
                 return Execution(duration_s=0.0, fault=f"cannot start {printable(command[0])}: {error.strerror}")
             running.callback(process.stop, _GRACE_S)

@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 
+from energygate.children import adopted_orphans
 from energygate.errors import InvalidCode, MeasurementInvalid, MeterUnavailable
 from energygate.meters.base import Domain, Hardware, Measured, Reading, Window
 from energygate.meters.opening import Opening
 from energygate.meters.options import EstimateOptions
 from energygate.meters.process_stat import PROC
-from energygate.meters.processes import adopted_orphans, others_cpu_s, own_cpu_s
+from energygate.meters.processes import others_cpu_s, own_cpu_s
 from energygate.model import MeterKind
 from energygate.units import format_percent, format_quantity, uj_to_j
 

@@ -1,19 +1,15 @@
 """CPU seconds of process trees, from Linux's /proc and clocks."""
 
-import ctypes
 import os
 import resource
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Final
 
+from energygate.children import has_children
 from energygate.errors import InvalidCode, MeasurementInvalid
 from energygate.meters.process_stat import PROC, ProcessStat, process_stat
 
-_SET_SUBREAPER: Final = 36  # prctl(2)
-_GET_SUBREAPER: Final = 37
-_ALL_CHILDREN: Final = 0x40000000  # __WALL of waitpid(2): also those that end without SIGCHLD
 _ATTEMPTS: Final = 10
 
 
@@ -41,19 +37,6 @@ def others_cpu_s(pids: tuple[int, ...] = ()) -> float:
     )
 
 
-@contextmanager
-def adopted_orphans() -> Iterator[None]:
-    """While it lasts, orphaned descendants become children of this process, so that they stay in its tree."""
-    prctl = ctypes.CDLL(None).prctl
-    before = ctypes.c_int()
-    prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0)
-    prctl(_SET_SUBREAPER, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        prctl(_SET_SUBREAPER, before.value, 0, 0, 0)
-
-
 def _rusage_s(who: int) -> float:
     usage = resource.getrusage(who)
     return usage.ru_utime + usage.ru_stime
@@ -61,7 +44,7 @@ def _rusage_s(who: int) -> float:
 
 def _living_cpu_s(pids: tuple[int, ...]) -> float | None:
     """CPU seconds of all that live or wait to be reaped, or None if one ended while it was read."""
-    if not pids and not _has_children():
+    if not pids and not has_children():
         return 0.0
     pids_now = [int(folder.name) for folder in PROC.iterdir() if folder.name.isdigit()]
     table = {pid: process for pid in pids_now if (process := _visible(pid)) is not None}
@@ -81,15 +64,6 @@ def _living_cpu_s(pids: tuple[int, ...]) -> float | None:
             return None
         used_s += table[pid].reaped_s
     return used_s
-
-
-def _has_children() -> bool:
-    """Whether there is a child, whichever thread started it and however: one call, where /proc takes one a process."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | _ALL_CHILDREN)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _visible(pid: int) -> ProcessStat | None:

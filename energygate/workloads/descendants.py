@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from energygate.children import adopts_orphans, has_children
 from energygate.clock import Clock
 from energygate.signals import interrupts_held_back
 from energygate.workloads.proc import PROC, Stat, is_marked, living, marks_of, stat_of, ticks_now
@@ -34,6 +35,8 @@ class Descendants:
         None of them started before, in clock ticks.
     reaped : int or None
         When the leader was waited for, in clock ticks: from then on a group with its number may be a stranger's.
+    adopted : bool
+        Whether this process adopts orphans since before the leader was started: all of them descend from it, then.
 
     Attributes
     ----------
@@ -46,6 +49,7 @@ class Descendants:
     mark: str
     since: int = 0
     reaped: int | None = None
+    adopted: bool = False
     proc: Path = PROC
     doubtful: tuple[int, ...] = ()
     _strays: dict[int, int] = field(default_factory=dict, repr=False)  # process id: start time
@@ -83,8 +87,8 @@ class Descendants:
         No interrupt comes between; one that is sent meanwhile ends the grace.
         """
         with interrupts_held_back() as held:
-            if not self.look():
-                return ()  # after one look at all processes: a command ends like this, trial by trial
+            if self._is_alone() or not self.look():
+                return ()
             self._signal(signal.SIGTERM)
             deadline_s = clock.now_s() + grace_s
             while self.living() and clock.now_s() < deadline_s and not held.came:
@@ -100,6 +104,10 @@ class Descendants:
         for pid in pids:
             stat = stat_of(pid, self.proc)
             yield f"{pid} ({printable(stat.name)})" if stat else str(pid)
+
+    def _is_alone(self) -> bool:
+        """Whether none can be left, as we have no child: a command ends like this, and a look takes a millisecond."""
+        return self.adopted and self.reaped is not None and adopts_orphans() and not has_children()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.leader is not None and self.group():

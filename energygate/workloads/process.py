@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final, Self
 
+from energygate.children import adopts_orphans
 from energygate.clock import Clock, SystemClock
 from energygate.signals import interrupts_held_back
 from energygate.workloads.descendants import Descendants
@@ -59,6 +60,7 @@ class Process:
         output: Output,
         clock: Clock | None = None,
         mark: str | None = None,
+        wrap: Sequence[str] = (),
     ) -> Self:
         """Start `argv` without a shell, with no input, in a new session.
 
@@ -66,18 +68,20 @@ class Process:
         ----------
         mark : str, optional
             Put into its environment, which tells its descendants from others; a new one if left out.
+        wrap : sequence of str
+            Words before `argv`, of a program that becomes it; see `dying_with_us`.
 
         Raises
         ------
         OSError
             If there is no such program or folder, or the system can take no such arguments or environment.
         """
-        mark, since = mark or new_mark(), ticks_now()
+        mark, since, adopted = mark or new_mark(), ticks_now(), adopts_orphans()
         with _private(output.stdout) as out, _private(output.stderr) as err:
             try:
                 _require_program(argv[0], cwd=cwd, env=env)
                 popen = subprocess.Popen(  # noqa: S603  the suite file names the command, and is trusted like code
-                    [*_die_with_parent(), *argv],
+                    [*wrap, *argv],
                     cwd=cwd,
                     env=_marked(env, mark),
                     stdin=subprocess.DEVNULL,
@@ -88,7 +92,7 @@ class Process:
             except (ValueError, TypeError) as error:
                 # A NUL byte, or a name of a variable with an equals sign.
                 raise OSError(errno.EINVAL, str(error), argv[0]) from error
-        descendants = Descendants(leader=popen.pid, mark=mark, since=since)
+        descendants = Descendants(leader=popen.pid, mark=mark, since=since, adopted=adopted)
         return cls(popen=popen, descendants=descendants, clock=clock or SystemClock())
 
     @property
@@ -142,6 +146,12 @@ class Process:
         return 0.0
 
 
+def dying_with_us() -> tuple[str, ...]:
+    """What to wrap a command in, so that it is killed when this process is: else the next start ends it."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+
+
 def described(status: int) -> str:
     """Say how a process ended: `status` as Popen gives it, negative for a signal."""
     return f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
@@ -182,17 +192,11 @@ def _marked(env: Mapping[str, str], mark: str) -> dict[str, str]:
 
 
 def _require_program(word: str, *, cwd: Path, env: Mapping[str, str]) -> None:
-    """Raise OSError unless exec would find it. It comes after setpriv, which speaks of it in the child's output."""
+    """Raise OSError unless exec would find it. Behind `wrap` nobody else would say so."""
     folders = [""] if "/" in word else env.get("PATH", os.defpath).split(os.pathsep)
     if cwd.is_dir() and not any(shutil.which(cwd / folder / word) for folder in folders):
         number = errno.EACCES if "/" in word and (cwd / word).exists() else errno.ENOENT
         raise OSError(number, os.strerror(number), word)
-
-
-def _die_with_parent() -> tuple[str, ...]:
-    # Without it a SIGKILLed energygate leaves its server running.
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
 def _private(path: Path) -> IO[bytes]:

@@ -16,7 +16,7 @@ from energygate.errors import WorkloadError
 from energygate.signals import interrupts_held_back
 from energygate.workloads import address
 from energygate.workloads.leftovers import Note, temporary_folder
-from energygate.workloads.process import Output, Process, child_environment, log_tail, new_mark
+from energygate.workloads.process import Output, Process, child_environment, dying_with_us, log_tail, new_mark
 from energygate.workloads.suites import ServerSpec
 from energygate.workloads.text import Redactor, filled_in, for_file_name, printable
 
@@ -88,6 +88,7 @@ class ServerProcess:
                     output=Output(stdout=log, stderr=log),
                     clock=self._clock,
                     mark=mark,
+                    wrap=dying_with_us(),
                 )
         except OSError as error:
             raise WorkloadError(

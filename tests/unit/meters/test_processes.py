@@ -2,7 +2,7 @@ import ctypes
 
 import pytest
 
-from energygate.meters.processes import adopted_orphans
+from energygate.children import adopted_orphans
 
 
 def adopts_orphans():

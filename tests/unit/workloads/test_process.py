@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from energygate.children import adopted_orphans
 from energygate.clock import SystemClock
-from energygate.meters.processes import adopted_orphans
 from energygate.signals import Terminated, interrupted_by_sigterm
 from energygate.workloads.descendants import Descendants
 from energygate.workloads.proc import MARK, stat_of, ticks_now
