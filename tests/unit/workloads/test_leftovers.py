@@ -114,13 +114,14 @@ def test_children_that_outlived_their_leader_are_stopped_also_where_only_one_of_
         """
         import os, pathlib, sys
         from energygate.workloads.leftovers import Note
-        from energygate.workloads.process import Output, Process, new_mark
+        from energygate.workloads.process import Output, Process, dying_with_us, new_mark
         folder, mark = pathlib.Path(sys.argv[1]), new_mark()
         log = folder / "energygate-chat-1.log"
         note = Note(log, name="chat", mark=mark).write()
         command = ["sh", "-c", "sh -c 'env -i sleep 100 & echo ready; wait' & wait"]
         output = Output(stdout=log, stderr=log)
-        process = Process.start(command, cwd=folder, env=dict(os.environ), output=output, mark=mark)
+        environ, wrap = dict(os.environ), dying_with_us()
+        process = Process.start(command, cwd=folder, env=environ, output=output, mark=mark, wrap=wrap)
         note.add_leader(process.pid)
         while "ready" not in log.read_text():
             os.sched_yield()
@@ -140,7 +141,7 @@ def test_children_that_outlived_their_leader_are_stopped_also_where_only_one_of_
         ended = os.pidfd_open(leader)
         assert stop_leftovers(tmp_path) == ()
         run.kill()
-    select.select([ended], [], [], 30)
+    assert select.select([ended], [], [], 30)[0]
     os.close(ended)
     assert len(stop_leftovers(tmp_path)) == 1
     assert in_group(leader) == []
