@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from energygate.errors import ConfigError
-from energygate.workloads.process import Output, Process
+from energygate.workloads.process import Output, Process, dying_with_us
 from energygate.workloads.text import printable
 
 _CHUNK_BYTES: Final = 65_536
@@ -72,7 +72,8 @@ def run_live(
 
 def _started(argv: Sequence[str], cwd: Path, environ: Mapping[str, str], pipe: Path) -> Process:
     try:
-        return Process.start(argv, cwd=cwd, env=environ, output=Output(stdout=pipe, stderr=pipe))
+        output = Output(stdout=pipe, stderr=pipe)
+        return Process.start(argv, cwd=cwd, env=environ, output=output, wrap=dying_with_us())
     except OSError as error:
         raise ConfigError(
             f"Cannot start {printable(argv[0])}: {error.strerror}.", fix="Install it, or name another program."
