@@ -85,11 +85,10 @@ def _serve(connection):
 
 def _become(request, descriptors):
     """Be what a start would have made. Python's streams stay: they write to whatever their descriptor is."""
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        for source, target in zip((nothing.fileno(), *descriptors), range(3), strict=True):
-            os.dup2(source, target)
-    for each in descriptors:
-        os.close(each)
+    sources = (os.open(os.devnull, os.O_RDONLY), *descriptors)
+    for target, source in enumerate(sources):
+        os.dup2(source, target)
+        os.close(source)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
@@ -100,9 +99,8 @@ def _become(request, descriptors):
 
 
 def _import_everything():
-    import energygate  # noqa: PLC0415
-
-    for module in pkgutil.walk_packages(energygate.__path__, "energygate."):
+    package = importlib.import_module("energygate")  # only now: which one it is depends on sys.path
+    for module in pkgutil.walk_packages(package.__path__, "energygate."):
         if module.name != "energygate.__main__":
             importlib.import_module(module.name)
     for name in ("scipy.special", "pynvml", "httpx", "rich.progress", "github3"):
