@@ -26,7 +26,7 @@ def started(words, *, cwd, env):
     paths = {"PYTHONPATH": f"{ROOT}:{HERE.parent}", "PYTHONDONTWRITEBYTECODE": "1"}
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        words, text=True, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | paths | env
+        words, text=True, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | env | paths
     ) as process:
         yield Child(process)
         process.communicate()

@@ -99,22 +99,23 @@ def _become(request, descriptors):
         warnings.simplefilter("error")
 
 
-def _import_everything():
+def import_everything():
+    """Import all of energygate, and what it imports late."""
     import energygate  # noqa: PLC0415
 
     for module in pkgutil.walk_packages(energygate.__path__, "energygate."):
         if module.name != "energygate.__main__":
             importlib.import_module(module.name)
-    for name in ("scipy.special", "pynvml", "httpx", "rich.progress", "github3"):
+    for name in ("scipy.special", "pynvml", "httpcore", "httpx", "rich.progress", "github3"):
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # or each collection before a trial would look through all that the other commands import
 
 
 if __name__ == "__main__":
     if os.fork():
         os._exit(0)
     sys.path.insert(1, str(Path(__file__).parents[2]))
-    _import_everything()
+    import_everything()
+    gc.collect()
+    gc.freeze()  # or each collection before a trial would look through all that the other commands import
     _become(*_serve(socket.socket(fileno=int(sys.argv[1]))))
     runpy.run_module("energygate", run_name="__main__", alter_sys=True)

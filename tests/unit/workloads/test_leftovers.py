@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from energygate.workloads.leftovers import Note, stop_leftovers, temporary_folder
-from energygate.workloads.proc import MARK, stat_of
+from energygate.workloads.proc import MARK, is_marked, stat_of
 
 MARKED = "0123456789abcdef"
 
@@ -20,6 +20,8 @@ MARKED = "0123456789abcdef"
 def sleeper():
     """A process that nobody knows of but the notes that a test writes."""
     with subprocess.Popen(["sleep", "100"], start_new_session=True, env={**os.environ, MARK: MARKED}) as process:
+        while not is_marked(process.pid, MARKED):  # it has its environment a moment after its program
+            os.sched_yield()
         yield process
         process.kill()
 
