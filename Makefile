@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CHECKED := energygate tests examples benchmarks
-ALONE := tests/e2e/test_doctor.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
+CHECKED := energygate tests examples benchmarks docs
+ALONE := tests/e2e/test_doctor.py tests/e2e/test_tutorial.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
 
 # Where it is set, every process compiles anew what the one before it compiled already: a third of the tests' time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages contract-judge act-install soak clean
+.PHONY: demo test lint bench peers ab-peer client-peer characteristics two-stages contract-judge act-install soak docs clean
 
 demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a planted regression
 	@$(BIN)/python examples/demo.py
@@ -30,6 +30,7 @@ bench: $(VENV)/.dev $(VENV)/.llm  ## what the README claims, measured
 	$(BIN)/python benchmarks/rapl_window.py
 	$(BIN)/python benchmarks/keep_alive.py
 	$(BIN)/python benchmarks/judging.py
+	$(BIN)/python benchmarks/html_report.py
 
 peers: $(VENV)/.dev  ## energygate and six others on the same counters, against the truth; installs them below build
 	$(BIN)/python benchmarks/meters_vs_peers.py
@@ -51,6 +52,9 @@ contract-judge: $(VENV)/.dev  ## the tests of the GitHub client, with prism betw
 
 act-install: $(VENV)/.dev  ## the example workflow as it is written, installing from the registry
 	ENERGYGATE_ACT_INSTALL=1 $(BIN)/python -m pytest tests/e2e/test_act.py -k installs --durations=1
+
+docs: $(VENV)/.dev  ## the documentation as a site, in build/site; a broken link fails
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet -c docs -d build/doctrees . build/site
 
 soak: $(VENV)/.dev  ## ten minutes of trials: nothing may grow
 	$(BIN)/python benchmarks/soak.py
@@ -88,7 +92,7 @@ $(VENV)/.otel: tests/rig/otel_requirements.txt | $(BIN)/python
 	$(VENV)/otel/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
 
-# Prometheus, node_exporter and FUSE from Debian's archive, unpacked and not installed. Without apt or a network the
+# Prometheus with its programs, and FUSE, from Debian's archive, unpacked and not installed. Without apt or a network the
 # tests that need them skip.
 $(VENV)/.debian: tests/rig/debian.py | $(BIN)/python
 	@$(BIN)/python $< $(VENV)/debian && touch $@ || true

@@ -13,12 +13,14 @@ from functools import partial
 
 import numpy as np
 from claims import Claim, settle
+from msgspec import structs
 
 from energygate.compare import CompareRules, compare
 from energygate.gate import decide, stored_outcomes
 from energygate.judging import judge
 from energygate.model import Baseline, Benchmark, Machine, MeterInfo, Run, Source, Trial, Work
 from energygate.policy import Policy
+from energygate.report.json import encode_report
 from energygate.stats.location import location
 from energygate.stats.stored import Prior, between_sessions, stored
 
@@ -42,15 +44,27 @@ def main() -> int:
         print(f"  {m:6} from arrays of logs to outcomes   {spent_ms:8.1f}")
     print(f"  {200:6} from runs to rows                  {from_runs_ms:8.1f}")
     print(f"  {200:6} from runs to a whole report        {report_ms:8.1f}")
+    print_sizes()
     print(f"peak memory of the process {peak_mib:.0f} MiB, with the runs of 200 and the arrays of 10,000 in it")
     return settle(
         [
             claim("200 benchmarks from arrays", from_arrays_ms[200], 50),
             claim("10,000 benchmarks from arrays", from_arrays_ms[10_000], 500),
             claim("200 benchmarks from runs", from_runs_ms, 150),
+            claim("200 benchmarks from runs to a report with every trial", report_ms, 150),
             Claim(f"peak memory {peak_mib:.0f} MiB (at most 300)", peak_mib <= MOST_MIB),
         ]
     )
+
+
+def print_sizes() -> None:
+    """Say how large the report file becomes, and how much of it is evidence."""
+    print("report file, kB: with evidence, without")
+    for benchmarks in (1, 20, 500):
+        head, baseline = runs_of(benchmarks, trials=10)
+        report = judge(head, baseline, POLICY)
+        sizes = [len(encode_report(each)) / 1e3 for each in (report, structs.replace(report, evidence=()))]
+        print(f"  {benchmarks:6} benchmarks, 10 trials, {SESSIONS} sessions   {sizes[0]:8.1f} {sizes[1]:8.1f}")
 
 
 def claim(what: str, spent_ms: float, most_ms: float) -> Claim:
@@ -70,10 +84,10 @@ def best_ms(work: Callable[[], object]) -> float:
     return 1e3 * min(spent_s)
 
 
-def logs_of(benchmarks: int) -> np.ndarray:
+def logs_of(benchmarks: int, trials: int = TRIALS) -> np.ndarray:
     """Logs of all trials, shape (benchmarks, sessions and the head, trials)."""
     rng = np.random.default_rng(1)
-    logs = rng.normal(np.log(100), 0.01, (benchmarks, SESSIONS + 1, TRIALS))
+    logs = rng.normal(np.log(100), 0.01, (benchmarks, SESSIONS + 1, trials))
     return logs + rng.normal(0, 0.01, (benchmarks, SESSIONS + 1, 1))
 
 
@@ -85,9 +99,9 @@ def verdicts(logs: np.ndarray) -> np.ndarray:
     return found.outcome
 
 
-def runs_of(benchmarks: int) -> tuple[Run, Baseline]:
+def runs_of(benchmarks: int, trials: int = TRIALS) -> tuple[Run, Baseline]:
     """The same as runs, with requests and tokens counted."""
-    energies_j = np.exp(logs_of(benchmarks)).tolist()
+    energies_j = np.exp(logs_of(benchmarks, trials)).tolist()
     runs = [run_of([sessions[day] for sessions in energies_j], day) for day in range(SESSIONS + 1)]
     return runs[-1], Baseline(runs=tuple(reversed(runs[:-1])))
 

@@ -65,6 +65,9 @@ class Watcher:
         self.first: Held | None = None
         self.invalid: list[str] = []
 
+    def began(self, name: str) -> None:
+        """Hear of the benchmark, the only one."""
+
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
         """Hear of one trial; None is a warm-up."""
         if trial is None:

@@ -12,12 +12,13 @@ from energygate.report.json import decode_report
 from energygate.report.terminal import render_terminal
 
 OUT = Path(__file__).with_name("verdict.svg")
-WIDTH = 104
+WIDTH = 84
 
 
 def main(report: Path) -> None:
     """Render the report as the terminal shows it, into an SVG that loads nothing from elsewhere."""
-    text = render_terminal(decode_report(report.read_bytes(), origin=str(report)), color=True)
+    found = decode_report(report.read_bytes(), origin=str(report))
+    text = render_terminal(found, color=True, width=WIDTH)
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print("$ energygate run chat.energy.yml --allow-estimates", style="bold")
     console.print(Text.from_ansi(text))

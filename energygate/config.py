@@ -3,8 +3,9 @@
 The only module that reads YAML.
 """
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from energygate.errors import ConfigError
 from energygate.measure.assignment import assignment_in
 from energygate.measure.conditions import NoiseLimits
 from energygate.measure.requirement import TrialSettings
-from energygate.model import Outcome
+from energygate.model import DEFAULT_BASELINES, Outcome
 from energygate.options import Given, apply_options, command_words, is_path
 from energygate.policy import Anchor, Confirm, Policy, Rules
 from energygate.settings import NamedSuite, Settings, SideSettings, first_of, overridden
@@ -35,7 +36,13 @@ _UNREADABLE: Final = (ValueError, KeyError, IndexError, AttributeError)
 
 
 def load_settings(
-    options: Mapping[str, Any], *, prefix: str, environ: Mapping[str, str], folder: Path, here: Path
+    options: Mapping[str, Any],
+    *,
+    prefix: str,
+    environ: Mapping[str, str],
+    folder: Path,
+    here: Path,
+    searched: Sequence[Path] = (),
 ) -> Settings:
     """Decide everything before measuring.
 
@@ -49,6 +56,8 @@ def load_settings(
         Where `energygate.yml` is looked for, and what benchmark names are relative to.
     here : Path
         What paths in options and in the environment are relative to.
+    searched : sequence of Path
+        The folders that `folder` was chosen from, as the first one with an `energygate.yml`; it alone if none is given.
 
     Raises
     ------
@@ -58,9 +67,16 @@ def load_settings(
     given = Given(options=options, prefix=prefix, environ=environ)
     named = given.parse("config", Path)
     path = config_path(named, folder=folder, here=here)
-    file = read_config(path) if named or path.exists() else ConfigFile(version=1)
-    home = path.parent if named or path.exists() else folder
-    base = replace(_from_file(file, home=home, path=path), config=path if named or path.exists() else None)
+    is_read = bool(named) or os.path.lexists(path)  # a link to nowhere is no lack of settings
+    file = read_config(path) if is_read else ConfigFile(version=1)
+    home = path.parent if is_read else folder
+    base = replace(
+        _from_file(file, home=home, path=path),
+        config=path if is_read else None,
+        looked_for=(path,) if named else tuple(each / DEFAULT_FILE for each in searched or (folder,)),
+    )
+    if named:
+        base = replace(base, usual_baselines=str(home / DEFAULT_BASELINES))
     if (assignment := assignment_in(environ)) is not None:
         base = _measured_alike(base, None if assignment.config is None else Path(assignment.config))
     return apply_options(base, given, here=here)
@@ -90,13 +106,18 @@ def config_path(named: Path | None, *, folder: Path, here: Path) -> Path:
 
 
 def find_home(folder: Path) -> Path:
-    """Give the nearest folder upwards with an `energygate.yml`, within the repository; else `folder` itself.
+    """Give the nearest folder upwards with an `energygate.yml`, within the repository; else `folder` itself."""
+    return next((each for each in folders_upwards(folder) if os.path.lexists(each / DEFAULT_FILE)), folder)
+
+
+def folders_upwards(folder: Path) -> tuple[Path, ...]:
+    """Give a folder and those above it, up to the top of the repository.
 
     Outside a repository nobody looks upwards: a stranger's file names commands.
     """
     upwards = (folder, *folder.parents)
     top = next((index for index, candidate in enumerate(upwards) if (candidate / ".git").exists()), 0)
-    return next((candidate for candidate in upwards[: top + 1] if (candidate / DEFAULT_FILE).exists()), folder)
+    return upwards[: top + 1]
 
 
 def read_config(path: Path) -> ConfigFile:
@@ -183,6 +204,7 @@ def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     trials = overridden(TrialSettings(), file.trials)
+    baselines = str(home / file.baselines) if is_path(file.baselines) else file.baselines
     settings = Settings(
         folder=home,
         meters=("auto",) if file.meters == "auto" else file.meters,
@@ -197,13 +219,15 @@ def _from_file(file: ConfigFile, *, home: Path, path: Path) -> Settings:
         lock_timeout_s=file.lock_timeout,
         idle_s=file.trials.idle,
         allow_estimates=file.allow_estimates,
-        baselines=str(home / file.baselines) if is_path(file.baselines) else file.baselines,
+        baselines=baselines,
+        usual_baselines=baselines,
         trials=trials,
         policy=replace(policy, max_invalid=trials.max_invalid),
         sides=sides,
         limits=file.limits,
         overrides=file.overrides,
         suites=suites,
+        terms=file.terms,
     )
     for pattern, keys in file.overrides.items():
         budget = first_of(keys.budget, file.gate.budget)

@@ -5,11 +5,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from energygate.carbon.options import TermsOptions
 from energygate.conversion import Percent, percent
 from energygate.measure.idle import SHORTEST_IDLE_S
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
 from energygate.meters.select import METER_NAMES
-from energygate.model import Commit, Metric, OwnRules
+from energygate.model import DEFAULT_BASELINES, Commit, Metric, OwnRules
 from energygate.policy import LOWEST_MIN_BLOCKS, MOST_BLOCKS, require_blocks, require_shares
 from energygate.units import format_percent
 from energygate.workloads.suites import LONGEST_S, Limits, PositiveSeconds, Suite, TrialOverrides, Trials, WarmUps
@@ -160,7 +161,7 @@ class ConfigFile(_Keys, frozen=True, kw_only=True):
     noise: NoiseKeys = msgspec.field(default_factory=NoiseKeys)
     lock_timeout: Annotated[float, Meta(ge=0, le=LONGEST_S)] = 0.0
     allow_estimates: bool = False
-    baselines: Annotated[str, Meta(min_length=1)] = "baselines"
+    baselines: Annotated[str, Meta(min_length=1)] = DEFAULT_BASELINES
     trials: TrialKeys = TrialKeys()
     gate: GateKeys = msgspec.field(default_factory=GateKeys)
     confirm: ConfirmKeys = msgspec.field(default_factory=ConfirmKeys)
@@ -168,4 +169,5 @@ class ConfigFile(_Keys, frozen=True, kw_only=True):
     overrides: dict[str, OverrideKeys] = {}
     anchors: tuple[AnchorKeys, ...] = ()
     canary: Annotated[str, Meta(min_length=1)] | None = None
+    terms: TermsOptions | None = None
     suites: tuple[str | Suite, ...] = ()

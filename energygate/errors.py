@@ -78,6 +78,10 @@ class WorkloadError(EnergyGateError):
     """A workload cannot be started or asked, so its benchmark has nothing valid; the others go on."""
 
 
+class IntensityUnknown(EnergyGateError):  # noqa: N818  a state of the report, which says why; nothing fails
+    """How much carbon a kilowatt-hour stands for is not known here and now."""
+
+
 class InvalidCode(StrEnum):
     """Why a trial does not count."""
 

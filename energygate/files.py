@@ -15,7 +15,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     EnergyGateError
         If the folder cannot be made or written to, or the disk is full; nothing is left behind.
     """
-    path = path.resolve()  # what a link points to is replaced, not the link
+    path = resolved(path)  # what a link points to is replaced, not the link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -40,9 +40,17 @@ def write_atomically(path: Path, data: bytes) -> None:
         ) from error
 
 
+def resolved(path: Path) -> Path:
+    """Follow links. Raises ConfigError where they lead in a circle."""
+    found = Path(os.path.realpath(path))  # which some versions of `Path.resolve` would leave with a RuntimeError
+    if found.is_symlink():
+        raise ConfigError(f"{path} is a link that leads in a circle.", fix="Give the path of a file.")
+    return found
+
+
 def require_writable(path: Path) -> None:
     """Refuse what could not be written after hours of measuring; makes nothing. Raises ConfigError."""
-    folder = next((candidate for candidate in path.resolve().parents if candidate.exists()), path)
+    folder = next((candidate for candidate in resolved(path).parents if candidate.exists()), path)
     if not folder.is_dir():
         raise ConfigError(f"Cannot make the folder of {path}: {folder} is a file.", fix="Give another path.")
     if path.is_dir() or not os.access(folder, os.W_OK):

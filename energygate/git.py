@@ -53,10 +53,17 @@ _QUIET: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """git in one folder."""
+    """git in one folder.
+
+    Attributes
+    ----------
+    variables : mapping
+        What stands above its environment: another repository than the one that holds the folder.
+    """
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __call__(self, *arguments: str, **variables: str) -> str:
         """Give what git says, without the last line end. Raises ConfigError."""
@@ -94,7 +101,7 @@ class Git:
                         stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=subprocess.PIPE,
-                        env={**kept, **_QUIET, **variables},
+                        env={**kept, **_QUIET, **self.variables, **variables},
                         start_new_session=True,
                     )
                 )

@@ -13,12 +13,16 @@ from energygate.compare import (
     soft_key_differences,
 )
 from energygate.errors import ConfigError
+from energygate.evidence import stored_evidence, turns_evidence, with_turns
 from energygate.gate import Stage, compare_rules, decide, decided_alone, exit_code, merge, overall, queue
+from energygate.history.sessions import Session
+from energygate.history.stored import find_stored
 from energygate.history.window import Sessions, baseline_warnings
 from energygate.model import (
     Baseline,
     BaselineRuns,
     Benchmark,
+    Evidence,
     GateReport,
     Head,
     Label,
@@ -45,7 +49,8 @@ def judge(
     """Compare a run with its baseline and decide. `warnings` are put after its own."""
     comparisons = _compared(head, baseline, policy)
     rows = decide(comparisons, policy, missing=missing, estimated=doubt_of(head))
-    return _against_stored(rows, comparisons, head=head, baseline=baseline, policy=policy, warnings=warnings)
+    report = _against_stored(rows, comparisons, head=head, baseline=baseline, policy=policy, warnings=warnings)
+    return structs.replace(report, evidence=_stored_evidence(head, baseline, policy, comparisons, missing))
 
 
 def screen(head: Run, baseline: Baseline, policy: Policy) -> tuple[str, ...]:
@@ -87,7 +92,10 @@ def judge_two_stages(
     else:
         rows = merge(rows, (), unconfirmed=unconfirmed)
     report = _against_stored(rows, comparisons, head=head, baseline=baseline, policy=policy, warnings=warnings)
-    return report if confirmed is None else structs.replace(report, base=_named(confirmed[0]))
+    evidence = _stored_evidence(head, baseline, policy, comparisons, missing)
+    if confirmed is None:
+        return structs.replace(report, evidence=evidence)
+    return structs.replace(report, base=_named(confirmed[0]), evidence=with_turns(evidence, *confirmed))
 
 
 def judge_interleaved(
@@ -102,11 +110,25 @@ def judge_interleaved(
     comparisons = compare_interleaved(base, head, rules=compare_rules(policy), limits=policy.limits)
     rows = _labelled(decide(comparisons, policy, missing=missing, estimated=doubt_of(head)), head.label)
     said = (*_warnings(head, []), *warnings)
-    return _report(rows, head, policy, baseline=_runs([base], "interleaved"), warnings=said)
+    report = _report(rows, head, policy, baseline=_runs([base], "interleaved"), warnings=said)
+    return structs.replace(report, evidence=turns_evidence(base, head, missing, policy))
 
 
 def _compared(head: Run, baseline: Baseline, policy: Policy) -> tuple[Comparison, ...]:
     return compare(head, baseline, rules=compare_rules(policy), limits=policy.limits)
+
+
+def _stored_evidence(
+    head: Run, baseline: Baseline, policy: Policy, comparisons: Sequence[Comparison], missing: Sequence[Benchmark]
+) -> tuple[Evidence, ...]:
+    """Give every trial of both sides; what is missing was compared with nothing, so its sessions are found here."""
+    rules = compare_rules(policy).window_rules(head.started_at.date())
+    windows = [each.window for each in comparisons if each.window is not None]
+    of_missing = find_stored(missing, baseline, rules).windows if missing else ()
+    return (
+        *stored_evidence(head, windows, policy, rules),
+        *stored_evidence(head, of_missing, policy, rules),
+    )
 
 
 def _against_stored(
@@ -125,7 +147,8 @@ def _against_stored(
     shown = _with_history(shown, found)
     above = (warning for each in comparisons for warning in each.warnings)
     said = (*above, *baseline_warnings(found, head.started_at.date()), *_warnings(head, used), *warnings)
-    return _report(shown, head, policy, baseline=_runs(used, "stored"), warnings=said)
+    looked_at = structs.replace(_runs(used, "stored"), store=baseline.store)
+    return _report(shown, head, policy, baseline=looked_at, warnings=said)
 
 
 def _report(
@@ -154,7 +177,8 @@ def _report(
 
 
 def _named(run: Run) -> Head:
-    return Head(run_id=run.run_id, commit=run.source.commit)
+    source = run.source
+    return Head(run_id=run.run_id, commit=source.commit, repository=source.repository, branch=source.branch)
 
 
 def _runs(used: Sequence[Run], how: Literal["stored", "interleaved"]) -> BaselineRuns:
@@ -162,6 +186,7 @@ def _runs(used: Sequence[Run], how: Literal["stored", "interleaved"]) -> Baselin
         runs=tuple(run.run_id for run in used),
         commits=tuple(run.source.commit for run in used if run.source.commit is not None),
         how=how,
+        machine=used[0].machine if used else None,
     )
 
 
@@ -172,15 +197,22 @@ def _session_runs(window: Sessions) -> list[Run]:
 def _with_history(rows: Sequence[Row], found: Sequence[Sessions]) -> tuple[Row, ...]:
     """Give each benchmark's deciding row the values of its stored sessions, oldest first."""
     known = {
-        (each.benchmark.name, each.benchmark.primary): tuple(
-            session.value for session in reversed(each.found[:_MOST_SHOWN])
-        )
+        (each.benchmark.name, each.benchmark.primary): tuple(session.value for session in _shown_sessions(each))
         for each in found
     }
     return tuple(
         structs.replace(row, history=known.get((row.benchmark, row.metric), ())) if row.how in _COMPARED else row
         for row in rows
     )
+
+
+def _shown_sessions(window: Sessions) -> Sequence[Session]:
+    """Give the sessions of a window, oldest first; before a level that was only accepted so far, those before it."""
+    if window.accepted is None:
+        return window.found[:_MOST_SHOWN][::-1]
+    sessions = window.timeline.sessions
+    until = next(i for i, each in enumerate(sessions, start=1) if each.run.run_id == window.found[0].run.run_id)
+    return sessions[max(0, until - _MOST_SHOWN) : until]
 
 
 def judge_given(
@@ -253,7 +285,7 @@ def _warnings(head: Run, used: Sequence[Run]) -> Iterator[str]:
     if used and (differences := soft_key_differences(head.machine, used[0].machine)):
         yield f"since the newest stored run: {'; '.join(differences)}"
     if head.source.dirty:
-        yield "the working tree has uncommitted changes: this report describes no commit"
+        yield f"the working tree has uncommitted changes{head.source.which}: this report describes no commit"
     if head.idle_unknown is not None:
         yield head.idle_unknown
     if head.idle is not None and (warning := idle_warning(head.idle)):

@@ -5,6 +5,7 @@ All are frozen. What is read from a file is a msgspec.Struct, so that a fault is
 """
 
 import datetime as dt
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -16,11 +17,13 @@ REPORT_SCHEMA: Final = "energygate.report/1"
 IDLE_UNKNOWN: Final = "idle power is unknown: "
 POLICY_CHANGE: Final = "policy: "  # how a warning begins that says what of the policy changed: it is shown first
 
+DEFAULT_BASELINES: Final = "baselines"  # the folder of runs where nobody names a store
 MOST_COUNTED: Final = 2**53  # whole numbers that every reader of JSON keeps
 Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
 MOST_J: Final = 1e12  # a megawatt for eleven days; sums and squares of what is beyond overflow
 Joules = Annotated[float, Meta(ge=0, le=MOST_J)]
 Fraction = Annotated[float, Meta(gt=0, le=1)]
+GramsPerKwh = Annotated[float, Meta(ge=0, le=1e5)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Time = Annotated[dt.datetime, Meta(tz=True)]
 RunId = Annotated[str, Meta(pattern="^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}$")]
@@ -104,6 +107,11 @@ class Trial(Struct, frozen=True, kw_only=True):
     invalid: str | None = None
 
     @property
+    def number(self) -> int:
+        """Its place as texts name it, from 1; in files the index begins with 0."""
+        return self.index + 1
+
+    @property
     def total_j(self) -> float:
         """Joules of all domains."""
         return sum(self.energy_j.values())
@@ -168,7 +176,7 @@ class Benchmark(Struct, frozen=True, kw_only=True):
     @property
     def valid(self) -> tuple[Trial, ...]:
         """The trials that count."""
-        return tuple(trial for trial in self.trials if trial.invalid is None)
+        return tuple([trial for trial in self.trials if trial.invalid is None])
 
     @property
     def is_measured(self) -> bool:
@@ -184,12 +192,26 @@ class Benchmark(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """The commit that was measured."""
+    """The commit that was measured.
+
+    Attributes
+    ----------
+    dirty : bool
+        Whether tracked files differed from it.
+    changed : str
+        Which ones, in words: some by name, the others counted. Empty where it is not known, and where none did.
+    """
 
     commit: Commit | None = None
     branch: str | None = None
     dirty: bool = False
     repository: str | None = None
+    changed: str = ""
+
+    @property
+    def which(self) -> str:
+        """The changed files in brackets, to stand behind a word; empty where they are not known."""
+        return f" ({self.changed})" if self.changed else ""
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -317,6 +339,47 @@ class Run(Struct, frozen=True, kw_only=True):
         return next((b for b in self.benchmarks if b.name == name), None)
 
 
+class StoreName(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where stored runs were read from.
+
+    Attributes
+    ----------
+    name : str
+        As `--baselines` takes it; a folder below that of the settings file by its way from there.
+    is_given : bool
+        Whether an option or a variable names it and the settings file does not: so must whoever types a command.
+    is_shared : bool
+        Whether all branches share it. A folder is part of each branch, with what that branch puts into it.
+    """
+
+    name: str
+    is_given: bool = False
+    is_shared: bool = False
+
+    @property
+    def option(self) -> str:
+        """What a command must say to read it too, with the blank before it; empty where it is read anyway."""
+        return f" --baselines={shlex.quote(self.name)}" if self.is_given else ""
+
+
+class AcceptedLevel(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An accepted level that no session of the main branch shows yet: all that shows it is the run that was accepted.
+
+    Attributes
+    ----------
+    by : str
+        Who accepted it.
+    ratio : float or None
+        To the level of the sessions before it; None where there are none.
+    is_here : bool
+        Whether the change under test accepts it. Where all branches share a store, nobody knows whose change does.
+    """
+
+    by: str
+    ratio: float | None = None
+    is_here: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """What a run is compared with: stored runs of the same fingerprint, and what else is stored.
@@ -329,11 +392,17 @@ class Baseline:
         The newest run with a benchmark of every other fingerprint, to say why there is nothing to compare with.
     at_base : frozenset of str, or None
         Ids of the runs that the base revision has too; None where no base revision is known.
+    store : StoreName or None
+        Where they were read from; None where runs were given by hand.
+    absent : str
+        Why there can be none at all: `origin has no such branch`. Empty where the store is there.
     """
 
     runs: tuple[Run, ...] = ()
     others: tuple[Run, ...] = ()
     at_base: frozenset[str] | None = None
+    store: StoreName | None = None
+    absent: str = ""
 
 
 class TrialCounts(Struct, frozen=True, kw_only=True):
@@ -390,7 +459,9 @@ class Row(Struct, frozen=True, kw_only=True):
         How fast a server answered: seconds, and output tokens per second.
     history : tuple of float
         Typical values of the stored sessions that it is compared with, or was screened by, oldest first, in the row's
-        unit.
+        unit. Of an accepted level, those before it too.
+    accepted : AcceptedLevel or None
+        The accepted level that it is compared with, where all that shows it is the run that was accepted.
     """
 
     benchmark: str
@@ -419,6 +490,164 @@ class Row(Struct, frozen=True, kw_only=True):
     location: Location | None = None
     notes: tuple[str, ...] = ()
     history: tuple[float, ...] = ()
+    accepted: AcceptedLevel | None = None
+
+
+class Point(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One trial, as a report shows it.
+
+    Attributes
+    ----------
+    value : float or None
+        In the unit of the benchmark's deciding metric; None where a count that it needs is unknown.
+    energy_j : mapping of domain to joules
+    temperature_c : mapping of domain to degrees Celsius
+        The highest that was seen.
+    throttled : tuple of str
+        What was throttled, and by what: `gpu-0: thermal`.
+    invalid : str or None
+        ``code: sentence`` if the trial does not count.
+    """
+
+    started_s: Seconds
+    duration_s: Seconds
+    energy_j: dict[str, Joules]
+    value: float | None = None
+    work: Work = Work()
+    iterations: Annotated[int, Meta(ge=1)] = 1
+    block: Count | None = None
+    temperature_c: dict[str, float] = {}
+    throttled: tuple[str, ...] = ()
+    invalid: str | None = None
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """What one run measured of one benchmark: every trial in its order, also those that don't count."""
+
+    run_id: str
+    commit: Commit | None
+    at: Time
+    points: tuple[Point, ...]
+
+
+class Level(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One stored session of a benchmark, in the unit of its deciding metric.
+
+    Attributes
+    ----------
+    values : tuple of float
+        Of each trial that counts; empty where the head is not compared with this session.
+    is_shifted : bool
+        Whether the machine had changed, so that it says nothing of the code.
+    change : float or None
+        The ratio to the level before, where a change of level begins with this session.
+    is_certain : bool
+        Whether that change cuts the window; otherwise it is only possible.
+    accepted : tuple of Acceptance
+        Who accepted what, as of this session.
+    """
+
+    run_id: str
+    commit: Commit | None
+    at: Time
+    value: float
+    values: tuple[float, ...] = ()
+    is_shifted: bool = False
+    change: float | None = None
+    is_certain: bool = False
+    accepted: tuple[Acceptance, ...] = ()
+
+
+class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the verdict on one benchmark rests on, for a reader who wants to see every trial.
+
+    Attributes
+    ----------
+    metric : Metric
+        The deciding one, which `Point.value`, `Level.value` and `Level.values` are of.
+    budget, min_effect : float
+        By which this benchmark was judged, as fractions.
+    head : Side or None
+        As it was compared with stored sessions; None where the benchmark is missing, or was only measured in turns.
+    turns : (Side, Side) or None
+        Base and head as they were measured in turns; None where they were not.
+    history : tuple of Level
+        The stored sessions of this machine, oldest first: the newest 50, and those in which the machine had changed.
+    """
+
+    benchmark: str
+    metric: Metric
+    labels: dict[str, str] = {}
+    budget: float = 0.05
+    min_effect: float = 0.02
+    head: Side | None = None
+    turns: tuple[Side, Side] | None = None
+    history: tuple[Level, ...] = ()
+
+
+class Intensity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much carbon a kilowatt-hour of electricity stands for: somebody's figure, with its date.
+
+    Attributes
+    ----------
+    g_co2e_per_kwh : float
+        Grams of CO2 equivalents.
+    source : str
+        Who says so.
+    zone : str
+        Of which grid.
+    at : datetime or None
+        The hour, or shorter, that it is of; None where it is of a whole `year`.
+    kind : str
+        `average` of all plants, or `marginal`: of those that answer a change of demand.
+    scope : str
+        `lifecycle` of the plants and their fuel, or `direct`: what they emit while they run.
+    estimated : bool
+        Whether its source calls it an estimate.
+    """
+
+    g_co2e_per_kwh: GramsPerKwh
+    source: str
+    zone: str = ""
+    at: Time | None = None
+    year: Annotated[int, Meta(ge=1900, le=2200)] | None = None
+    kind: Literal["average", "marginal", ""] = ""
+    scope: Literal["lifecycle", "direct", ""] = ""
+    estimated: bool = False
+
+
+class Embodied(Struct, frozen=True, kw_only=True):
+    """What making the machine emitted, over how long it counts, and which share of it was reserved.
+
+    Attributes
+    ----------
+    source : str
+        Who says how much it was.
+    """
+
+    total_g_co2e: Annotated[float, Meta(gt=0, le=1e9)]
+    lifespan_s: Annotated[float, Meta(gt=0, le=1e10)]
+    share: Fraction
+    source: str
+
+
+class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what a report shows energy besides joules: assumptions, none of which is part of a verdict.
+
+    Attributes
+    ----------
+    pue : float or None
+        What the data centre draws for each kilowatt-hour of the machine.
+    unknown : str
+        Why there is no intensity although one was asked for.
+    """
+
+    price_per_kwh: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$")] = ""
+    pue: Annotated[float, Meta(ge=1, le=10)] | None = None
+    intensity: Intensity | None = None
+    unknown: str = ""
+    embodied: Embodied | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,19 +669,31 @@ class Annotation:
     message: str
 
 
-class Head(Struct, frozen=True, kw_only=True):
+class Head(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The run that was judged, or the base of its blocks."""
 
     run_id: str
     commit: str | None
+    repository: str | None = None
+    branch: str | None = None
 
 
 class BaselineRuns(Struct, frozen=True, kw_only=True):
-    """The runs that it was compared with."""
+    """The runs that it was compared with.
+
+    Attributes
+    ----------
+    machine : Machine or None
+        As the newest of them describes it; None where there are none.
+    store : StoreName or None
+        Where they were looked for; None where they were given by hand.
+    """
 
     runs: tuple[str, ...] = ()
     commits: tuple[str, ...] = ()
     how: Literal["stored", "interleaved"] = "stored"
+    machine: Machine | None = None
+    store: StoreName | None = None
 
 
 class PolicyView(Struct, frozen=True, kw_only=True):
@@ -474,6 +715,10 @@ class GateReport(Struct, frozen=True, kw_only=True):
         The base that was measured in turns with what stored runs suspected; None where nothing was.
     notes : tuple of str
         How this came about: nothing that a reader of the figures has to beware of.
+    evidence : tuple of Evidence
+        What each verdict rests on, one for each benchmark; empty in a report that was written without it.
+    terms : Terms or None
+        By what energy is shown besides joules; None where the configuration asks for nothing.
     """
 
     schema: Literal["energygate.report/1"] = REPORT_SCHEMA
@@ -490,6 +735,8 @@ class GateReport(Struct, frozen=True, kw_only=True):
     comparisons: tuple[Row, ...]
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    terms: Terms | None = None
 
 
 def count_outcomes(rows: tuple[Row, ...]) -> dict[str, int]:

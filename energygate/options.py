@@ -3,25 +3,32 @@
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from msgspec import structs
 
 from energygate.errors import ConfigError
+from energygate.files import resolved
 from energygate.measure.assignment import Assignment, assignment_in
 from energygate.model import Outcome
 from energygate.policy import FAILABLE
-from energygate.settings import FORMATS, Mode, ReportTarget, Settings, SideSettings, first_of
+from energygate.report.formats import FORMATS, Format, named_formats
+from energygate.settings import Mode, ReportTarget, Settings, SideSettings, first_of
 from energygate.units import parse_percent
 from energygate.workloads.suites import LONGEST_S, MOST_TRIALS, TrialOverrides
 
 T = TypeVar("T")
+STDOUT: Final = Path("-")
 _LARGEST_SEED: Final = 2**53
 _FETCHED: Final = re.compile(r"git:\S+@([0-9a-f]{40}|[0-9a-f]{64}|none)")
+_SHELL_ALONE: Final = re.compile(r"&|&&|\|{1,2}|\|&|;|[0-9]?(?:>{1,2}|<{1,3})|[0-9]?>&[0-9]|&>{1,2}|.*;", re.DOTALL)
+_WITH_A_SHELL: Final = "Write bash -euo pipefail -c '…' around it, or call a script"
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -74,7 +81,7 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
     if baselines is not None and is_path(baselines):
         baselines = str(here / baselines)
     save = given.parse("save", Path)
-    reports = given.parse_each("report", _report_target)
+    reports = given.parse_each("report", _report_file)
     allow = given.parse("allow-estimates", _truth)
     forced_budget = given.parse("budget", _budget)
     budget = first_of(forced_budget, base.policy.budget)
@@ -103,8 +110,7 @@ def apply_options(base: Settings, given: Given, *, here: Path) -> Settings:
         seed=given.parse("seed", _whole(0, _LARGEST_SEED)),
     )
     paths = [target.path for target in reports] + ([save] if save else [])
-    if len({here / path for path in paths}) < len(paths):
-        raise ConfigError("Two of the files to write are the same.", fix="Give each report and the run its own file.")
+    require_distinct([here / path for path in paths])
     mode = given.parse("mode", _mode) or base.mode
     if reports and mode is not Mode.GATE:
         raise ConfigError(
@@ -174,11 +180,26 @@ def _variable(name: str) -> str:
 
 
 def command_words(text: str) -> tuple[str, ...]:
-    """Split a command as a shell would; no shell runs it. Raises ValueError."""
+    """Split a command as a shell would; no shell runs it. Raises ValueError, also for what only a shell understands."""
     words = tuple(shlex.split(text))
     if not words:
         raise ValueError("expected a command")
+    text = text.strip()
+    if any(_is_closed(text[:at]) for at, char in enumerate(text) if char == "\n"):
+        raise ValueError(f"several lines, and no shell reads them: all would be one command. {_WITH_A_SHELL}")
+    for word in words:
+        if _SHELL_ALONE.fullmatch(word):
+            raise ValueError(f"{word} is for a shell, and none reads this: all would be one command. {_WITH_A_SHELL}")
     return words
+
+
+def _is_closed(text: str) -> bool:
+    """Whether no quotation is open at its end."""
+    try:
+        shlex.split(text.removesuffix("\\"))
+    except ValueError:
+        return False
+    return True
 
 
 def _minutes(text: str) -> float:
@@ -251,14 +272,50 @@ def _one_of(text: str, kind: type[E]) -> E:
     try:
         return kind(text)
     except ValueError as error:
-        raise ValueError(f"allowed: {', '.join(kind)}") from error
+        alike = get_close_matches(str(text), list(kind), n=1)
+        meant = f"did you mean {alike[0]}? " if alike else ""
+        raise ValueError(f"{meant}allowed: {', '.join(kind)}") from error
 
 
-def _report_target(text: str) -> ReportTarget:
-    kind, _, file = text.partition(":")
-    if not file or kind not in FORMATS:
-        raise ValueError(f"expected FORMAT:FILE with a format of {', '.join(FORMATS)}")
-    return ReportTarget(format="json" if kind == "json" else "markdown", path=Path(file))
+def require_distinct(paths: Sequence[Path]) -> None:
+    """Refuse to write two things to one file. Raises ConfigError."""
+    if len({resolved(path) for path in paths}) < len(paths):
+        raise ConfigError("Two of the files to write are the same.", fix="Give each report and the run its own file.")
+
+
+def _report_file(text: str) -> ReportTarget:
+    target = report_target(text)
+    if target.path == STDOUT:
+        raise ValueError("only `energygate report` writes to standard output, where this prints already")
+    return target
+
+
+def report_target(text: str) -> ReportTarget:
+    """Read FORMAT:FILE, where FILE may be `STDOUT`. Raises ValueError."""
+    name, _, file = text.partition(":")
+    if not file:
+        raise ValueError(f"expected FORMAT:FILE with the format {named_formats()}")
+    if name not in FORMATS:
+        alike = get_close_matches(name, FORMATS, n=1)
+        meant = f" Did you mean {alike[0]}?" if alike else ""
+        raise ValueError(f"there is no such format.{meant} There are {named_formats('and')}")
+    require_extra(name, FORMATS[name], is_installed=find_spec)
+    return ReportTarget(format=name, path=Path(file))
+
+
+def require_extra(name: str, found: Format, *, is_installed: Callable[[str], object]) -> None:
+    """Refuse a format whose libraries are not installed. Raises ConfigError.
+
+    They are looked up, not imported: this process may measure itself, and would then carry them along.
+    """
+    missing = found.missing(is_installed)
+    if missing:
+        raise ConfigError(
+            f"A report as {name} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            "installed.",
+            why="Without that it cannot be written.",
+            fix=f"Run `pip install 'energygate[{found.extra}]'`, or ask for another format.",
+        )
 
 
 def is_path(baselines: str) -> bool:

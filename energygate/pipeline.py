@@ -16,6 +16,7 @@ from energygate.baseline.at_base import AtBase, BaseCommit, load_at
 from energygate.baseline.base import Shown, Store
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import open_store
+from energygate.baseline.which import beside_the_store, store_name
 from energygate.children import adopted_orphans
 from energygate.clock import Clock, SystemClock
 from energygate.compare import (
@@ -25,6 +26,7 @@ from energygate.compare import (
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, EnergyGateError, MeterUnavailable
 from energygate.files import require_writable, write_atomically
+from energygate.gate import compare_rules
 from energygate.history.sessions import is_brought
 from energygate.judging import doubt_of, judge, judge_two_stages, screen
 from energygate.measure.assignment import Assignment, require_own_code
@@ -58,8 +60,7 @@ from energygate.model import (
 )
 from energygate.policy import Policy
 from energygate.policy_changes import policy_changes
-from energygate.report.json import encode_report
-from energygate.report.markdown import render_markdown
+from energygate.report.formats import FORMATS
 from energygate.report.progress import Silent
 from energygate.settings import Mode, NamedSuite, ReportTarget, Settings
 from energygate.signals import interrupted_by_sigterm, interrupts_held_back
@@ -175,6 +176,7 @@ class Job:
     remarks: tuple[str, ...] = ()
     asides: tuple[str, ...] = ()
     policy_changes: tuple[str, ...] = ()
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
     _unstarted: set[str] = field(default_factory=set)  # what asks a server that somebody else has started
 
     def confirm_with(self, confirming: Confirming) -> None:
@@ -261,7 +263,8 @@ class Job:
             case Mode.RECORD:
                 return self._recorded(run, kept)
             case Mode.GATE:
-                return Finished(run=run, report=self._remarked(self._judge(run, in_scope)))
+                report = self._remarked(self._judge(run, in_scope))
+                return Finished(run=run, report=in_terms(report, self.settings, now=self.now()))
 
     def _recorded(self, run: Run, kept: Path | None) -> Finished:
         """Add a run to the store, if it holds a session; `kept` is where it was saved besides."""
@@ -291,7 +294,9 @@ class Job:
         found = self.confirming(suspects, policy) if suspects else Confirmed()
         decides = policy.allow_estimates or doubt_of(run) is None  # else nothing is queued, whatever it looks like
         idle = decides and not queued
-        unmeasured = (f"nothing is suspect, so {self.confirming.shown} was not measured",) if idle else ()
+        unmeasured = (
+            (f"{_nothing_to_confirm(self.baseline)}, so {self.confirming.shown} was not measured",) if idle else ()
+        )
         report = judge_two_stages(
             run,
             self.baseline,
@@ -337,7 +342,9 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
         now = surroundings.now()
         store = open_store(settings.baselines, folder=settings.folder, at=settings.baselines_at)
         roots = Roots(sysfs=settings.sysfs)
-        watch = watch_for(meters, roots=roots, limits=settings.noise, clock=surroundings.clock)
+        watch = watch_for(
+            meters, roots=roots, limits=settings.noise, clock=surroundings.clock, tell=surroundings.progress.waiting
+        )
         session = Session(
             meters=meters,
             machine=describe_machine(roots, meters=_hard_keys(meters), hardware=meters.hardware),
@@ -358,7 +365,7 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
         if settings.mode is Mode.RECORD:
             refuse_to_record(session.run(), allow_estimates=settings.allow_estimates)
             store.require_writable(session.machine.fingerprint)
-        found = _baseline(settings, store, session.machine.fingerprint, base)
+        found = _baseline(settings, store, session.machine.fingerprint, base, on=now.date())
         job = Job(
             settings=settings,
             session=session,
@@ -366,7 +373,8 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
             baseline=found.baseline,
             remarks=found.warnings,
             asides=() if settings.mode is Mode.MEASURE else store.remarks(),
-            policy_changes=() if base is None else policy_changes(settings.config, settings.folder, base),
+            policy_changes=() if base is None else policy_changes(settings.config, settings.looked_for, base),
+            now=surroundings.now,
         )
         try:
             yield job
@@ -379,10 +387,24 @@ def open_job(settings: Settings, surroundings: Surroundings, *, base: BaseCommit
                 closing.callback(session.close)
 
 
-def _baseline(settings: Settings, store: Store, fingerprint: str, base: BaseCommit | None) -> AtBase:
+def _baseline(settings: Settings, store: Store, fingerprint: str, base: BaseCommit | None, *, on: dt.date) -> AtBase:
+    """Read what is stored, and say what is wrong with where it was looked for."""
     if settings.mode is not Mode.GATE:
         return AtBase(baseline=Baseline())
-    return AtBase(baseline=store.load(fingerprint)) if base is None else load_at(store, fingerprint, base)
+    rules = compare_rules(settings.policy).window_rules(on)
+    found = AtBase(baseline=store.load(fingerprint)) if base is None else load_at(store, fingerprint, base, rules)
+    name = structs.replace(store_name(store, settings.folder), is_given=settings.is_store_given)
+    return replace(
+        found,
+        baseline=replace(found.baseline, store=name),
+        warnings=(*found.warnings, *beside_the_store(found.baseline, name, settings.folder, fingerprint)),
+    )
+
+
+def _nothing_to_confirm(baseline: Baseline) -> str:
+    if baseline.runs:
+        return "nothing is suspect"
+    return "nothing is stored to suspect anything by (confirm.which: unresolved measures it all the same)"
 
 
 def below(store: Store, folder: Path) -> str:
@@ -437,27 +459,43 @@ def _whole_tree(meters: MeterGroup) -> AbstractContextManager[None]:
     return nullcontext() if meters.is_replay else adopted_orphans()
 
 
+def in_terms(report: GateReport, settings: Settings, *, now: dt.datetime) -> GateReport:
+    """Let a report show energy also in the terms that the settings ask for. Nothing else of it changes."""
+    if settings.terms is None:
+        return report
+    from energygate.carbon.held import HeldAnswers  # noqa: PLC0415  after measuring: its HTTP client is no small thing
+    from energygate.carbon.terms import Outside, terms_of  # noqa: PLC0415
+
+    outside = Outside(environ=os.environ, now=now, held=HeldAnswers.of_user(os.environ))
+    return structs.replace(report, terms=terms_of(settings.terms, outside))
+
+
 def write_reports(report: GateReport, targets: Iterable[ReportTarget]) -> tuple[str, ...]:
     """Write each report to its file; give a sentence for each that could not be written."""
     return tuple(sentence for target in targets for sentence in attempt(partial(_write_report, report, target)))
 
 
 def _write_report(report: GateReport, target: ReportTarget) -> None:
-    data = encode_report(report) if target.format == "json" else render_markdown(report).encode()
-    write_atomically(target.path, data)
+    write_atomically(target.path, FORMATS[target.format].render(report))
 
 
 def refuse_to_record(run: Run, *, allow_estimates: bool) -> None:
     """Refuse a run that could not serve as a baseline. Raises ConfigError or MeterUnavailable."""
     if run.source.dirty:
         raise ConfigError(
-            "The working tree has uncommitted changes, so this run would describe no commit.",
+            f"The working tree has uncommitted changes{run.source.which}, so this run would describe no commit.",
             why="A baseline must be reproducible.",
             fix="Commit or stash them first. Untracked files and the baselines themselves don't count.",
         )
     doubt = doubt_of(run)
     if doubt is not None and not allow_estimates:
         raise MeterUnavailable(f"This run cannot be recorded: {doubt}")
+
+
+def planned_trials(settings: Settings, wanted: Iterable[tuple[str, TrialOverrides]]) -> dict[str, int]:
+    """Say how many trials each benchmark is to have, warm-ups included; parameters as below."""
+    each = ((name, settings.trials_for(name, own)) for name, own in wanted)
+    return {name: found.warmup + found.count for name, found in each}
 
 
 def refuse_too_few_trials(settings: Settings, wanted: Iterable[tuple[str, TrialOverrides]]) -> None:

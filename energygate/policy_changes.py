@@ -1,13 +1,13 @@
 """What the change under test makes of the policy that judges it: it takes effect, and stands above every report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from energygate.baseline.at_base import BaseCommit, name_in
-from energygate.config import DEFAULT_FILE, parse_config, read_config
+from energygate.config import parse_config, read_config
 from energygate.config_keys import ConfigFile
 from energygate.conversion import Percent
 from energygate.errors import ConfigError
@@ -20,31 +20,32 @@ _MOST: Final = 20
 _LONGEST: Final = 200
 
 
-def policy_changes(config: Path | None, folder: Path, base: BaseCommit) -> tuple[str, ...]:
-    """Say what the configuration file decides otherwise than in the base commit: `policy: gate.budget: 5% → 10%`.
+def policy_changes(config: Path | None, looked_for: Sequence[Path], base: BaseCommit) -> tuple[str, ...]:
+    """Say what the configuration file decides otherwise than that of the base: `policy: gate.budget: 5% → 10%`.
 
     Parameters
     ----------
     config : Path or None
         The file, if there is one.
-    folder : Path
-        Where it would be if there were one.
+    looked_for : sequence of Path
+        Where it was looked for, and is in the base too: the first one that is there decides.
 
     Raises
     ------
     ConfigError
         If the file as it is now cannot be read; of the base's, that is a remark.
     """
-    path = name_in(base, config or folder / DEFAULT_FILE)
-    if path is None:
+    if config is not None and name_in(base, config) is None:
         return ()  # no change of this repository alters it
+    places = [name for name in (name_in(base, path) for path in looked_for) if name is not None]
+    path = next((name for name in places if base.git.answer("cat-file", "-t", f"{base.commit}:{name}") == "blob"), None)
     try:
-        before = _at_base(path, base)
+        before = ConfigFile(version=1) if path is None else _at_base(path, base)
     except ConfigError as error:
         unknown = f"policy: what this change alters of it is not known: {path} of the base {base.commit[:12]} is unfit"
         return (f"{unknown}: {printable(str(error), limit=_LONGEST)}",)
     now = ConfigFile(version=1) if config is None else read_config(config)
-    said = [f"policy: {each}" for each in differences(before, now)]
+    said = [f"policy: {each}" for each in (*_moved(config, path, base), *differences(before, now))]
     more = (f"policy: {len(said) - _MOST} more changes",) if len(said) > _MOST else ()
     return (*said[:_MOST], *more)
 
@@ -61,13 +62,17 @@ def differences(before: ConfigFile, now: ConfigFile) -> Iterator[str]:
             yield f"{key}: another order, and the last that fits decides"
 
 
+def _moved(config: Path | None, before: str | None, base: BaseCommit) -> Iterator[str]:
+    """Say that another file decides than the one of the base."""
+    now = None if config is None else name_in(base, config)
+    if now is not None and before is not None and now != before:
+        yield f"{printable(now, limit=_LONGEST)} decides, in place of {printable(before, limit=_LONGEST)}"
+
+
 def _at_base(path: str, base: BaseCommit) -> ConfigFile:
-    """What the file says in the base commit; the defaults where there is none. Raises ConfigError."""
-    found = base.git.ask_bytes("cat-file", "blob", f"{base.commit}:{path}")
-    if found.returncode != 0:
-        return ConfigFile(version=1)
+    """What a file of the base commit says. Raises ConfigError."""
     try:
-        return parse_config(found.stdout.decode(), Path(path))
+        return parse_config(base.git.ask_bytes("cat-file", "blob", f"{base.commit}:{path}").stdout.decode(), Path(path))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
 

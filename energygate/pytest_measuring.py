@@ -5,7 +5,7 @@ Imported only with `--energy`, so that a session without it pays for none of thi
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,21 +13,31 @@ from typing import Any, Final, Self
 import pytest
 
 from energygate import pytest_sides
+from energygate.concluding import render_finished
 from energygate.config import load_settings, marker_keys, read_config_suites, read_suites
 from energygate.config_keys import MarkerKeys
+from energygate.display import Display, Wish
+from energygate.encoding import spelt_in
 from energygate.errors import EnergyGateError
 from energygate.interleaving.confirm import Confirmation
 from energygate.interleaving.revision import Revision, base_of
 from energygate.measure.energy import Energy
 from energygate.model import Location, Trial, reasons_by_code
-from energygate.pipeline import Finished, Job, Surroundings, open_job, refuse_too_few_trials
-from energygate.report.measured import render_measured
-from energygate.report.terminal import render_terminal
+from energygate.pipeline import Finished, Job, Surroundings, open_job, planned_trials, refuse_too_few_trials
+from energygate.pytest_changes import pytest_changes
+from energygate.report.outlook import Outlook
+from energygate.report.progress import Pulse
 from energygate.settings import Mode, NamedSuite, Settings
 from energygate.signals import Terminated, interrupts_held_back
 from energygate.workloads.build import doubts
 from energygate.workloads.suites import TrialOverrides
 from energygate.workloads.text import printable
+
+_MEASURED_AGAIN: Final = {
+    "suspects": "what looks worse",
+    "unresolved": "what stored runs do not settle",
+    "all": "everything",
+}
 
 
 def start(config: pytest.Config, options: dict[str, Any]) -> "Measuring | None":
@@ -63,10 +73,11 @@ class Collecting:
 class Measuring:
     """The plugin that measures; registered only with `--energy`, and not where pytest only collects."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, job: Job) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, job: Job, lines: "_Lines") -> None:
         self.config = config
         self.settings = settings
         self.job = job
+        self.lines = lines
         self.seen: set[str] = set()
         self.deselected: set[str] = set()
         self.visited: set[Path] = set()
@@ -92,10 +103,15 @@ class Measuring:
         found = base_of(settings, folder=here, environ=os.environ) if settings.mode is Mode.GATE else (None, ())
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        surroundings = Surroundings(progress=_Lines(config))
+        lines = _Lines(config)
+        surroundings = Surroundings(progress=lines)
         base = found[0].as_base if found[0] else None
         job = stack.enter_context(open_job(settings, surroundings, base=base))
-        measuring = cls(config, settings, job)
+        if base is not None:
+            collected = [here / argument.partition("::")[0] for argument in config.args]
+            changes = pytest_changes([config.rootpath.resolve(), here, *collected], base)
+            job.policy_changes = (*job.policy_changes, *changes)
+        measuring = cls(config, settings, job, lines)
         measuring.confirm_with(found, here, surroundings)
         return measuring
 
@@ -112,7 +128,8 @@ class Measuring:
             rootdir=self.config.rootpath.resolve(),
             here=here,
         )
-        self.notes = (f"what looks worse is measured again, in turn with {base.shown}",)
+        which = _MEASURED_AGAIN[self.settings.policy.confirm.which]
+        self.notes = (f"{which} is measured again, in turn with {base.shown}",)
         self.job.confirm_with(
             Confirmation(
                 base=base,
@@ -121,9 +138,17 @@ class Measuring:
                 job=self.job,
                 here=here,
                 surroundings=surroundings,
-                tell=lambda text: _say(self.config, f"energy: {printable(text, limit=1000)}"),
+                tell=self._tell_below,
             )
         )
+
+    def _tell_below(self, text: str) -> None:
+        """Write a line below those of the tests, of which the last may be open."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.flush()
+        _say(self.config, f"energy: {printable(text, limit=1000)}")
 
     def energy(self, item: pytest.Item) -> Energy:
         """Give the fixture's object for a test."""
@@ -175,12 +200,13 @@ class Measuring:
         self.failure_of_test = self.failure_of_test or _failure(report, call)
         if report.when == "teardown":
             self.finish_test()
+            self.lines.outlook.over(report.nodeid)
         return report
 
     def pytest_report_header(self) -> list[str]:
         """Say which meters measure, and why others don't."""
         notes = (*self.job.notes, *self.notes)
-        return [f"energy: {printable(line, limit=1000)}" for note in notes for line in note.splitlines()]
+        return [_spelt(f"energy: {printable(line, limit=1000)}") for note in notes for line in note.splitlines()]
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep what another process asked for, where it did."""
@@ -204,6 +230,7 @@ class Measuring:
         suites = [item.named.suite for item in session.items if isinstance(item, SuiteItem)]
         with _usage_errors():
             refuse_too_few_trials(self.settings, wanted)
+        self.lines.plan(planned_trials(self.settings, wanted))
         for doubt in (doubt for suite in suites for doubt in doubts(suite)):
             _say(self.config, f"\nenergy: {printable(doubt)}")
 
@@ -256,12 +283,11 @@ class Measuring:
         """Write the energy section; its last line is the verdict in words."""
         terminalreporter.section("energy", sep="=")
         if self.failure is not None:
-            terminalreporter.write_line(f"energy: FAILED, {self.failure}", red=True)
+            terminalreporter.write_line(_spelt(f"energy: FAILED, {self.failure}"), red=True)
         if self.finished is not None:
-            color = bool(terminalreporter.hasmarkup)
-            terminalreporter.write(_render(self.finished, color=color))
+            terminalreporter.write(_spelt(render_finished(self.finished, _display(self.config, terminalreporter))))
             for sentence in self.finished.unwritten:
-                terminalreporter.write_line(f"energy: FAILED, {sentence}", red=True)
+                terminalreporter.write_line(_spelt(f"energy: FAILED, {sentence}"), red=True)
 
     def _in_scope(self, name: str) -> bool:
         """Whether a stored benchmark should have been measured: its file was collected, and nobody deselected it."""
@@ -319,21 +345,40 @@ class SuiteItem(pytest.Item):
 
 
 class _Lines:
-    """Progress inside pytest: a line for each invalid trial with `-v`; pytest itself says which test runs."""
+    """Progress inside pytest, which says itself which test runs: invalid trials with `-v`, and what time it takes."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.plan({})
+
+    def plan(self, wanted: Mapping[str, int]) -> None:
+        """Learn how many trials each benchmark is to have."""
+        self.outlook = Outlook(wanted)
+        self._pulse = Pulse(self.outlook)
+
+    def began(self, name: str) -> None:
+        """Take note."""
+        self.outlook.began(name)
 
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
-        """Write the line past pytest's capture."""
-        del done, wanted
-        if trial is None or trial.invalid is None or self._config.get_verbosity() < 1:
+        """Write a line past pytest's capture, where there is something to say or nothing was said for long."""
+        self.outlook.trial_done(name, done=done, wanted=wanted, trial=trial)
+        if trial is None:
             return
-        _say(self._config, f"\n{name}: trial {trial.index} {trial.invalid}")
+        if trial.invalid is not None and self._config.get_verbosity() > 0:
+            self.waiting(f"{name}: trial {trial.number} {trial.invalid}")
+        elif self._pulse.is_due and self._config.get_verbosity() >= 0:
+            self.waiting(f"energy: {self._how_far(name, done, wanted)}")
 
     def waiting(self, line: str) -> None:
         """Write it past pytest's capture."""
-        _say(self._config, f"\n{line}")
+        self._pulse.beat()
+        _say(self._config, f"\n{printable(line, limit=1000)}")
+
+    def _how_far(self, name: str, done: int, wanted: int) -> str:
+        place = f"benchmark {self.outlook.place} of {self.outlook.total}"
+        said = (f"{name}: {done} of {wanted} trials", place, self.outlook.left)
+        return ", ".join(part for part in said if part)
 
 
 def _say(config: pytest.Config, text: str) -> None:
@@ -344,24 +389,16 @@ def _say(config: pytest.Config, text: str) -> None:
         sys.stderr.flush()
 
 
-def _render(finished: Finished, *, color: bool) -> str:
-    if finished.report is not None:
-        return render_terminal(finished.report, color=color)
-    text = render_measured(finished.run, color=color)
-    unfit = "".join(f"not recorded as a session: {sentence}\n" for sentence in finished.unfit)
-    return f"{text}{unfit}energy: {_verdict(finished)}\n"
+def _spelt(text: str) -> str:
+    """Spell a text for stdout: pytest would escape all of it, line ends too, where one character is missing there."""
+    return spelt_in(sys.stdout.encoding or "utf-8", text)
 
 
-def _verdict(finished: Finished) -> str:
-    """What came of a run that nobody judged: FAILED wherever the session fails."""
-    if finished.stored is not None and finished.unfit:
-        share = f"{len(finished.unfit)} of {len(finished.run.benchmarks)} benchmarks"
-        return f"FAILED, {share} not recorded as a session; stored as {finished.stored}"
-    if finished.stored is not None:
-        return f"RECORDED, stored as {finished.stored}"
-    if finished.unfit:
-        return "FAILED, nothing was recorded"
-    return "MEASURED, nothing was judged" if finished.measured else "FAILED, nothing valid was measured"
+def _display(config: pytest.Config, reporter: pytest.TerminalReporter) -> Display:
+    """How the section is shown: in colour where pytest's own lines are, and where a CI service's log shows it."""
+    refused = config.option.color == "no" or os.environ.get("PY_COLORS") == "0"
+    wish: Wish = "yes" if reporter.hasmarkup else "no" if refused else "auto"
+    return Display.of(sys.stdout, os.environ, verbose=config.get_verbosity() > 0, wish=wish)
 
 
 def _refuse_company(config: pytest.Config) -> None:

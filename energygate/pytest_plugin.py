@@ -3,10 +3,13 @@
 Without `--energy` nothing heavy is imported and nothing is registered: the fixture runs the code once, unmeasured.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 import pytest
+
+from energygate.report.formats import named_formats
 
 if TYPE_CHECKING:
     from energygate.measure.energy import Energy
@@ -48,7 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, metavar, text in _VALUED:
         group.addoption(f"--energy-{name}", metavar=metavar, help=text)
     group.addoption(
-        "--energy-report", metavar="FORMAT:FILE", action="append", default=[], help="write a report: json or markdown"
+        "--energy-report",
+        metavar="FORMAT:FILE",
+        action="append",
+        default=[],
+        help=f"write a report: {named_formats()}",
     )
 
 
@@ -83,11 +90,26 @@ def energy(request: pytest.FixtureRequest) -> "Iterator[Energy | Unmeasured]":
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
-    """Give what was said of each option, None where nothing was."""
+    """Give what was said of each option, None where nothing was, and where a variable counts for more."""
     options = {name: config.getoption(f"--energy-{name}") for name, _, _ in _VALUED}
     options["report"] = config.getoption("--energy-report") or None
     options["allow-estimates"] = config.getoption("--energy-allow-estimates") or None
-    return options
+    typed = _typed(config)
+    return {name: None if _is_outranked(name, typed) else value for name, value in options.items()}
+
+
+def _is_outranked(name: str, typed: frozenset[str]) -> bool:
+    """Whether an option can only come from a file, such as from `addopts`, while a variable says it too.
+
+    What a pull request writes into pytest.ini must not win over what its workflow has asked for.
+    """
+    return f"--energy-{name}" not in typed and bool(os.environ.get(f"ENERGYGATE_{name.upper().replace('-', '_')}"))
+
+
+def _typed(config: pytest.Config) -> frozenset[str]:
+    """Give the options that the command line has, or the variable that pytest reads as a part of it."""
+    words = [*map(str, config.invocation_params.args), *os.environ.get("PYTEST_ADDOPTS", "").split()]
+    return frozenset(word.partition("=")[0] for word in words)
 
 
 def _refuse_to_measure_nothing(options: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ A loop over trials for each quantity would cost more than all of the statistics.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -31,14 +32,17 @@ class Samples:
         What was read and counted; NaN where it is unknown.
     domains : tuple of str
         Of the last columns: 0 where a trial lacks one, which adds nothing and has no log.
+    values : array of float, shape (n_trials,)
+        The metric that decides.
     deciding : array of float, shape (n_trials,)
-        Log of the metric that decides.
+        Its log.
     trials : array of Trial, shape (n_trials,)
     """
 
     sizes: Integers
     columns: Floats
     domains: tuple[str, ...]
+    values: Floats
     deciding: Floats
     trials: NDArray[np.object_]
 
@@ -60,6 +64,11 @@ class Samples:
         """The logs of the deciding metric of each sample."""
         return np.split(self.deciding, self.starts[1:]) if self.sizes.size else []
 
+    def values_of_each(self) -> list[tuple[float, ...]]:
+        """The deciding metric of each sample."""
+        values, ends = self.values.tolist(), np.cumsum(self.sizes).tolist()
+        return [tuple(values[start:end]) for start, end in pairwise([0, *ends])]
+
     def take(self, positions: Sequence[int]) -> "Samples":
         """Some of the samples, in the order given."""
         sizes = self.sizes[positions]
@@ -69,6 +78,7 @@ class Samples:
             sizes=sizes,
             columns=np.take(self.columns, rows, axis=-1),
             domains=self.domains,
+            values=self.values[rows],
             deciding=self.deciding[rows],
             trials=self.trials[rows],
         )
@@ -135,12 +145,14 @@ def samples(benchmarks: Sequence[Benchmark], metrics: Sequence[Metric]) -> Sampl
     energies_j = [trial.energy_j for trial in flat]
     domains = tuple(sorted(set[str]().union(*energies_j)))
     columns = _columns(flat, energies_j, domains)
-    deciding = _deciding(columns, sizes, metrics)
+    values = _deciding(columns, sizes, metrics)
+    deciding = _logs(values)
     usable = np.flatnonzero(np.isfinite(deciding))
     return Samples(
         sizes=np.bincount(np.repeat(np.arange(sizes.size), sizes)[usable], minlength=sizes.size),
         columns=np.take(columns, usable, axis=-1),
         domains=domains,
+        values=values[usable],
         deciding=deciding[usable],
         trials=np.fromiter(flat, dtype=object, count=len(flat))[usable],
     )
@@ -167,13 +179,13 @@ def _columns(trials: Sequence[Trial], energies_j: Sequence[Mapping[str, float]],
 
 
 def _deciding(columns: Floats, sizes: NDArray[np.int64], metrics: Sequence[Metric]) -> Floats:
-    """The log of the metric that decides, for each trial."""
+    """The metric that decides, for each trial."""
     kinds = list(dict.fromkeys(metrics))
     which = np.repeat(np.array([kinds.index(metric) for metric in metrics], dtype=np.int64), sizes)
     values = np.empty(which.size)
     for position, metric in enumerate(kinds):
         values[which == position] = _metric(columns[:, which == position], metric)
-    return _logs(values)
+    return values
 
 
 def _metric(columns: Floats, metric: Metric) -> Floats:

@@ -1,7 +1,7 @@
 """How the answers of a trial went, read from its conditions: time, rate, endings and digests. Shown, never gated."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 from typing import Annotated, Final
 
@@ -55,13 +55,18 @@ def serving_of(trial: Trial) -> Serving | None:
         return None
 
 
-def times_of(trials: Sequence[Trial]) -> Mapping[str, float]:
+def times_of(trials: Iterable[Trial]) -> Mapping[str, float]:
     """Give the medians over trials of the typical request's times, and of the rate of tokens."""
     values: dict[str, list[float]] = {name: [] for name in TIMES}
-    for trial in trials:
+    for trial in _asking(trials):
         for name, value in _times(trial):
             values[name].append(value)
     return {name: median(each) for name, each in values.items() if each}
+
+
+def _asking(trials: Iterable[Trial]) -> list[Trial]:
+    """Give the trials that asked a server: most are tests, and there are many of them."""
+    return [trial for trial in trials if "inference" in trial.conditions]
 
 
 def _times(trial: Trial) -> Iterator[tuple[str, float]]:
@@ -82,7 +87,7 @@ def _times(trial: Trial) -> Iterator[tuple[str, float]]:
 def endings_of(trials: Iterable[Trial]) -> Mapping[str, float]:
     """Give the share of answers that ended for each reason."""
     counts: Counter[str] = Counter()
-    for trial in trials:
+    for trial in _asking(trials):
         if (serving := serving_of(trial)) is not None:
             counts.update(serving.finish)
     total = counts.total()

@@ -6,21 +6,21 @@ from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
+from energygate.carbon.options import TermsOptions
 from energygate.config_keys import OverrideKeys
 from energygate.errors import ConfigError
 from energygate.measure.assignment import Assignment
 from energygate.measure.conditions import NoiseLimits
 from energygate.measure.requirement import TrialSettings
 from energygate.meters.options import EstimateOptions, NvmlOptions, PrometheusOptions, RaplOptions
-from energygate.model import Location, Metric, OwnRules
+from energygate.model import DEFAULT_BASELINES, Location, Metric, OwnRules
 from energygate.policy import Policy, Rules
 from energygate.workloads.suites import Limits, Suite, TrialOverrides
 from energygate.workloads.text import printable
 
 T = TypeVar("T")
-FORMATS: Final = ("json", "markdown")
 _MOST_NAMES: Final = 3
 _NO_RULES: Final = OwnRules()
 _INSTALLERS: Final = frozenset({"pip", "pip3", "uv", "poetry", "pdm", "hatch", "conda", "mamba", "pipenv"})
@@ -37,9 +37,9 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTarget:
-    """A report to write: its format and file."""
+    """A report to write: its format, one of `report.formats.FORMATS`, and its file."""
 
-    format: Literal["json", "markdown"]
+    format: str
     path: Path
 
 
@@ -115,6 +115,8 @@ class Settings:
         Where benchmark names and the configuration's paths are relative to.
     baselines : str
         Where runs are stored: a folder, `git:BRANCH`, or a URL.
+    usual_baselines : str
+        Where they are looked for by who names neither a store nor a settings file.
     baselines_at : str or None
         `git:BRANCH@COMMIT`, or `@none`: what to read of that branch, which was fetched already.
     lock_timeout_s : float
@@ -125,8 +127,12 @@ class Settings:
         What is measured again beside the head, and how.
     config : Path or None
         The configuration file, if there is one.
+    looked_for : tuple of Path
+        Where it was looked for: the first one that is there decides.
     assignment : Assignment or None
         What this process measures for one that interleaves.
+    terms : TermsOptions or None
+        In which terms a report shows energy besides joules.
     """
 
     folder: Path
@@ -141,7 +147,8 @@ class Settings:
     lock_timeout_s: float = 0.0
     idle_s: float = 0.0
     allow_estimates: bool = False
-    baselines: str = "baselines"
+    baselines: str = DEFAULT_BASELINES
+    usual_baselines: str = DEFAULT_BASELINES
     baselines_at: str | None = None
     trials: TrialSettings = field(default_factory=TrialSettings)
     forced: TrialOverrides = field(default_factory=TrialOverrides)
@@ -154,7 +161,14 @@ class Settings:
     reports: tuple[ReportTarget, ...] = ()
     sides: SideSettings = field(default_factory=SideSettings)
     config: Path | None = None
+    looked_for: tuple[Path, ...] = ()
     assignment: Assignment | None = None
+    terms: TermsOptions | None = None
+
+    @property
+    def is_store_given(self) -> bool:
+        """Whether an option or a variable names the store, and not the settings file alone."""
+        return self.baselines != self.usual_baselines
 
     def trials_for(self, name: str, own: TrialOverrides) -> TrialSettings:
         """How to measure one benchmark. `own` is what its marker or suite says."""

@@ -20,6 +20,16 @@ def mj_to_uj(energy_mj: int) -> int:
     return energy_mj * 1000
 
 
+def j_to_kwh(energy_j: float) -> float:
+    """Joules to kilowatt-hours."""
+    return energy_j / 3.6e6
+
+
+def lb_per_mwh_to_g_per_kwh(lb_per_mwh: float) -> float:
+    """Pounds for a megawatt-hour to grams for a kilowatt-hour; a pound is 453.59237 g by definition."""
+    return lb_per_mwh * 0.45359237
+
+
 def parse_percent(text: object) -> float:
     """Read a percentage written ``5%`` as the fraction 0.05.
 
@@ -47,6 +57,30 @@ def format_quantity(value: float, unit: str, *, like: float | None = None) -> st
     prefix, factor = _prefix(like or value)
     rounded = float(f"{value * factor:.2e}")
     return f"{_written(rounded, _decimals(rounded))}".replace("-", MINUS) + f" {prefix}{unit}"
+
+
+def shown_unit(size: float, unit: str) -> tuple[str, float]:
+    """Give the unit in which a value of that size is shown, and how many of it are one: ``("mJ", 1000.0)``."""
+    prefix, factor = _prefix(size)
+    return f"{prefix}{unit}", factor
+
+
+def format_energy(energy_kwh: float) -> str:
+    """Energy as an electricity bill has it: ``1.07 Wh``, from a thousand of them on ``2.41 kWh``."""
+    return format_quantity(energy_kwh, "kWh") if energy_kwh >= 1 else format_quantity(energy_kwh * 1e3, "Wh")
+
+
+def format_carbon(mass_g: float) -> str:
+    """Mass of CO2 equivalents: ``5.12 mg CO2e``, ``0.412 g CO2e``, ``1.21 kg CO2e``."""
+    return format_quantity(mass_g / 1e3, "kg CO2e") if mass_g >= 1e3 else format_quantity(mass_g, "g CO2e")
+
+
+def format_money(amount: float, currency: str) -> str:
+    """Three significant digits and no prefix, which no currency has: ``0.000256 EUR``."""
+    if amount == 0 or not math.isfinite(amount):
+        return f"{amount:g} {currency}"
+    rounded = float(f"{amount:.2e}")
+    return f"{_written(rounded, _decimals(rounded))} {currency}"
 
 
 def format_uncertainty(uncertainty: float, unit: str, *, of: float, like: float | None = None) -> str:
@@ -92,6 +126,15 @@ def format_change(ratio: float) -> str:
     if percent == 0:
         return "0.0 %"
     return f"{percent:+.1f} %".replace("-", MINUS)
+
+
+def accepted_size(ratio: float | None) -> str:
+    """Say what somebody accepts: `increase of 4.1 %`; `new level` where there is no step, or none is known."""
+    change = "0.0 %" if ratio is None else format_change(ratio)
+    if change.startswith("\N{MULTIPLICATION SIGN}"):
+        return f"increase {change}"
+    word = {"+": "increase of ", MINUS: "decrease of "}.get(change[0], "")
+    return f"{word}{change[1:]}" if word else "new level"
 
 
 def format_percent(fraction: float) -> str:

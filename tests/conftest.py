@@ -22,6 +22,15 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_says_how_text_looks():
+    """Let what runs the tests, a CI service above all, not colour or widen what they compare."""
+    with pytest.MonkeyPatch.context() as surroundings:
+        for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "FORCE_COLOR", "COLUMNS"):
+            surroundings.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _collector_looks_at_little():
     """Let the collection before each trial pass over what all the other tests have left in this process."""

@@ -42,6 +42,7 @@ def a_trial(
     *,
     index: int = 0,
     energy_j: float | Mapping[str, float] = 100.0,
+    started_s: float | None = None,
     duration_s: float = 3.2,
     iterations: int = 1,
     invalid: str | None = None,
@@ -55,13 +56,15 @@ def a_trial(
     ----------
     energy_j : float or mapping of domain to float
         A bare number is that of `package-0`.
+    started_s : float, optional
+        Right after the trial before, if left out.
     counts : int
         Work done: `requests`, `input_tokens`, `output_tokens`, …; what is not given is unknown.
     """
     domains = dict(energy_j) if isinstance(energy_j, Mapping) else {"package-0": energy_j}
     return Trial(
         index=index,
-        started_s=index * (duration_s + 0.1),
+        started_s=index * (duration_s + 0.1) if started_s is None else started_s,
         duration_s=duration_s,
         energy_j=domains,
         work=Work(**counts),

@@ -27,9 +27,10 @@ class Naps:
 class Connected(Hub):
     """A Hub with its session and its clock."""
 
-    def __init__(self, github, *, url=None, token=None, **facts):
+    def __init__(self, github, *, url=None, token=None, deadline=None, **facts):
         self.naps = Naps()
-        self.session = GateSession(url or github.url, token or github.token, patience=self.naps.patience(**facts))
+        patience = self.naps.patience(**facts)
+        self.session = GateSession(url or github.url, token or github.token, patience=patience, deadline=deadline)
         super().__init__(self.session, github.repository)
 
     @property

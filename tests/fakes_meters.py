@@ -97,10 +97,15 @@ class ConstantPower:
 
 
 class Watcher:
-    """Remembers what a series told its progress: name, done, wanted, and the trial's reason or `warm-up`."""
+    """Remembers what its session began, and what a series told: name, done, wanted, the trial's reason or `warm-up`."""
 
     def __init__(self) -> None:
+        self.begun: list[str] = []
         self.heard: list[tuple[str, int, int, str | None]] = []
+
+    def began(self, name: str) -> None:
+        """Take note."""
+        self.begun.append(name)
 
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
         """Take note."""

@@ -61,8 +61,7 @@ def pointing_acceptance(shown: Sequence[tuple[Run, Acceptance]], *, run_id: str)
 def require_session(run: Run, name: str) -> Session:
     """Give a run as a session of a benchmark if a window can start there. Raises ConfigError, BaselineError."""
     found = require_benchmark(run, name)
-    measured = structs.replace(run, accepts=())  # what it accepts so far says nothing of this benchmark
-    (sessions,) = sessions_of([found], [measured])
+    sessions = _sessions(run, found)
     if not sessions:
         raise BaselineError(
             f"{printable(name)}: run {run.run_id} shows no level that could be accepted: {_fault(run, found)}",
@@ -70,6 +69,12 @@ def require_session(run: Run, name: str) -> Session:
             fix="Measure it again, and accept that run.",
         )
     return sessions[0]
+
+
+def _sessions(run: Run, found: Benchmark) -> tuple[Session, ...]:
+    """Give a run as the session of a benchmark that it is; none where it is none."""
+    measured = structs.replace(run, accepts=())  # what it accepts so far says nothing of this benchmark
+    return sessions_of([found], [measured])[0]
 
 
 def require_benchmark(run: Run, name: str) -> Benchmark:
@@ -116,7 +121,26 @@ def awaiting_runs(name: str, stored: Sequence[Run], rules: WindowRules) -> Itera
 def accepted_change(run: Run, acceptance: Acceptance, stored: Sequence[Run], rules: WindowRules) -> str:
     """Say what is accepted: `bench: 100 J → 112 J (+12.0 %), by alice on 2026-11-03: a better model`."""
     session = require_session(run, acceptance.benchmark)
-    name, unit = printable(acceptance.benchmark), session.benchmark.primary.unit
+    return f"{printable(acceptance.benchmark)}: {_sizes(session, stored, rules)}, {said_of(acceptance)}"
+
+
+def sizes_of(run: Run, acceptance: Acceptance, stored: Sequence[Run], rules: WindowRules) -> str:
+    """Say which level is accepted, and which one was before: `100 J → 112 J (+12.0 %)`; empty where no run shows it.
+
+    Parameters
+    ----------
+    run : Run
+        The one that accepts it.
+    """
+    since = acceptance.since or run.run_id
+    showing = next((each for each in (run, *stored) if each.run_id == since), None)
+    found = None if showing is None else showing.benchmark(acceptance.benchmark)
+    sessions = () if showing is None or found is None else _sessions(showing, found)
+    return _sizes(sessions[0], stored, rules) if sessions else ""
+
+
+def _sizes(session: Session, stored: Sequence[Run], rules: WindowRules) -> str:
+    run, unit = session.run, session.benchmark.primary.unit
     same = Baseline(runs=tuple(each for each in stored if each.machine.fingerprint == run.machine.fingerprint))
     (timeline,) = _timelines([session.benchmark], same, rules)
     older = sum(each.run.run_id < run.run_id for each in timeline.sessions)
@@ -124,10 +148,10 @@ def accepted_change(run: Run, acceptance: Acceptance, stored: Sequence[Run], rul
     level = timeline.level(older, len(timeline.sessions)) if is_stored else session.level
     now = format_quantity(_ratio(level), unit)
     if not older:
-        return f"{name}: {now}, {said_of(acceptance)}"
+        return now
     before = timeline.level(max(0, older - _MOST_BEFORE), older)
     was, change = format_quantity(_ratio(before), unit), format_change(_ratio(level - before))
-    return f"{name}: {was} \N{RIGHTWARDS ARROW} {now} ({change}), {said_of(acceptance)}"
+    return f"{was} \N{RIGHTWARDS ARROW} {now} ({change})"
 
 
 def _timelines(benchmarks: Sequence[Benchmark], baseline: Baseline, rules: WindowRules) -> tuple[Timeline, ...]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from energygate.baseline.accepting import sizes_of
 from energygate.baseline.base import Contents, Shown, Store, is_run_file
 from energygate.baseline.remote import read_blobs
 from energygate.baseline.revision import in_another_repository, top_of
 from energygate.git import Git
+from energygate.history.timeline import WindowRules
 from energygate.history.window import said_of
 from energygate.model import Baseline, Run
 from energygate.workloads.text import printable
@@ -42,10 +44,15 @@ class AtBase:
     warnings: tuple[str, ...] = ()
 
 
-def load_at(store: Store, fingerprint: str, base: BaseCommit) -> AtBase:
+def load_at(store: Store, fingerprint: str, base: BaseCommit, rules: WindowRules) -> AtBase:
     """Give the stored runs of a machine as the base commit has them. Raises BaselineError, ConfigError.
 
     A store that is no folder of that working tree is the same for every change, and is read as it is.
+
+    Parameters
+    ----------
+    rules : WindowRules
+        By which levels are told, for the words about what is accepted.
     """
     if store.folder is None:
         return AtBase(baseline=store.load(fingerprint))
@@ -54,7 +61,7 @@ def load_at(store: Store, fingerprint: str, base: BaseCommit) -> AtBase:
         remark = in_another_repository(store.folder, top=base.top)
         return AtBase(baseline=store.load(fingerprint), warnings=(remark,) if remark else ())
     change = _Change.of(store, place, base)
-    return change.applied(fingerprint)
+    return change.applied(fingerprint, rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +104,7 @@ class _Change:
             foreign=frozenset(_below(place, ignored)) - merged.keys(),
         )
 
-    def applied(self, fingerprint: str) -> AtBase:
+    def applied(self, fingerprint: str, rules: WindowRules) -> AtBase:
         """Give the runs of a machine, and what to say of the change."""
         contents = replace(self.now, names=tuple({*self.now.names, *self.merged}), read=self._read, shown=self._shown)
         found = contents.load(fingerprint)
@@ -107,7 +114,7 @@ class _Change:
         added = [run for name, run in named if self._is_added(name) and name not in posing]
         return AtBase(
             baseline=replace(found, runs=tuple(run for name, run in named if name not in posing), at_base=standing),
-            warnings=tuple(self._warnings(posing, added)),
+            warnings=tuple(self._warnings(posing, added, found.runs, rules)),
         )
 
     def _is_added(self, name: str) -> bool:
@@ -124,16 +131,20 @@ class _Change:
         path = self.now.shown(name)
         return f"{path} (at {self.base.commit[:12]})" if name in self.altered | self.deleted else path
 
-    def _warnings(self, posing: Sequence[str], added: Sequence[Run]) -> Iterator[str]:
+    def _warnings(
+        self, posing: Sequence[str], added: Sequence[Run], stored: Sequence[Run], rules: WindowRules
+    ) -> Iterator[str]:
         at = self.base.commit[:12]
         for names, what in ((self.altered, "alters"), (self.deleted, "deletes")):
             if names:
                 yield f"baselines: this change {what} {_counted(names)}, which {_count(names)} as in the base {at}"
         if posing:
             yield f"baselines: this change adds {_counted(posing)} under the id of a run of the base: not counted"
-        said = [each for run in added for each in run.accepts]
-        for each in said[:_MOST_ACCEPTS]:
-            yield f"baselines: this change accepts a new level of {printable(each.benchmark)} {said_of(each)}"
+        said = [(run, each) for run in added for each in run.accepts]
+        for run, each in said[:_MOST_ACCEPTS]:
+            sizes = sizes_of(run, each, stored, rules)
+            level = f", {sizes}," if sizes else ""
+            yield f"baselines: this change accepts a new level of {printable(each.benchmark)}{level} {said_of(each)}"
         if len(said) > _MOST_ACCEPTS:
             yield f"baselines: this change accepts {len(said) - _MOST_ACCEPTS} more new levels"
 

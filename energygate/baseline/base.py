@@ -35,11 +35,14 @@ class Contents:
         Gives the bytes of each file that is named, in that order. Raises BaselineError.
     shown : callable
         Where a file is, for users.
+    absent : str
+        Why there can be no file, in words; empty where the store is there.
     """
 
     names: tuple[str, ...]
     read: Callable[[Sequence[str]], Iterable[bytes]]
     shown: Callable[[str], Shown]
+    absent: str = ""
 
     def of(self, fingerprint: str) -> tuple[str, ...]:
         """Give the files of one machine, newest first."""
@@ -51,11 +54,16 @@ class Contents:
         return Baseline(
             runs=tuple(self._own(stored, fingerprint) for stored in self._runs(self.of(fingerprint))),
             others=tuple(run for run in others if run is not None),
+            absent="" if self.names else self.absent,
         )
 
     def everything(self) -> tuple[StoredRun, ...]:
         """Give every run, by machine, newest first. Raises BaselineError."""
         return tuple(self._runs([name for names in self._by_machine().values() for name in names]))
+
+    def read_runs(self, names: Sequence[str]) -> Iterator[Run]:
+        """Read some of its files. Raises BaselineError."""
+        return (stored.run for stored in self._runs(names))
 
     def _by_machine(self) -> Mapping[str, tuple[str, ...]]:
         """The files of each machine, newest first: their names begin with the time."""

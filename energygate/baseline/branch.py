@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 
 from energygate.baseline.base import Contents, Store, StoredRun, file_name, is_run_file, stored_already
+from energygate.baseline.own_repository import own_repository
 from energygate.baseline.remote import Blob, RemoteBranch
 from energygate.baseline.schema import encode_run
 from energygate.clock import Clock, SystemClock
@@ -19,6 +20,7 @@ from energygate.git import Git
 from energygate.model import Run
 
 _SCHEME: Final = "git:"
+_REMOTE: Final = "origin"
 _NO_COMMIT: Final = "none"
 _TRIES: Final = 6
 _JITTER_S: Final = (0.1, 1.0)
@@ -61,11 +63,13 @@ class BranchStore(Store):
     def contents(self) -> Contents:
         """Fetch the branch, unless that was done, and look at it. Raises BaselineError, ConfigError."""
         remote = self._remote()
-        files = remote.files(remote.fetch() if self.at is None else self._commit(remote, self.at))
+        commit = remote.fetch() if self.at is None else self._commit(remote, self.at)
+        files = remote.files(commit)
         return Contents(
             names=tuple(filter(is_run_file, files)),
             read=lambda names: remote.read([files[name].id for name in names]),
             shown=self._shown,
+            absent="" if commit else f"{remote.remote} has no such branch",
         )
 
     def fetched(self) -> str:
@@ -106,7 +110,7 @@ class BranchStore(Store):
         if size <= self.large:
             return ()
         said = f"baselines: {self.where} holds {_mib(size)}, more than {_mib(self.large)}, and every job fetches it."
-        return (f"{said} `energygate baseline prune` lists the runs that nothing needs.",)
+        return (f"{said} `energygate baseline prune --baselines={self.where}` lists the runs that nothing needs.",)
 
     def _commit(self, remote: RemoteBranch, at: str) -> str | None:
         """Give the commit to read, or None for none. Raises BaselineError where the clone does not have it."""
@@ -167,14 +171,13 @@ class BranchStore(Store):
                 fix="Work in a clone; in a container: git config --global --add safe.directory DIR.",
             )
         git = replace(here, folder=Path(top))
-        remote = RemoteBranch(git=git, branch=self.branch)
-        if git.answer("remote", "get-url", remote.remote) is None:
+        if git.answer("remote", "get-url", _REMOTE) is None:
             raise ConfigError(
-                f"baselines: {self.where}: {git.folder} has no remote called {remote.remote}.",
+                f"baselines: {self.where}: {git.folder} has no remote called {_REMOTE}.",
                 why="The branch is kept there.",
-                fix=f"Add it: git remote add {remote.remote} URL. Or keep them in a folder: `baselines: baselines`.",
+                fix=f"Add it: git remote add {_REMOTE} URL. Or keep them in a folder: `baselines: baselines`.",
             )
-        return remote
+        return RemoteBranch(git=own_repository(git), branch=self.branch, remote=_REMOTE)
 
 
 def open_branch(

@@ -22,6 +22,7 @@ _FAULTS: Final = (
     ("botocore.exceptions", "ClientError"),
     ("aiohttp", "ClientError"),
 )
+_WITHOUT_BUCKETS: Final = {"file", "local", "memory"}
 _EXTRAS: Final = {"s3": "energygate[s3]", "s3a": "energygate[s3]"}
 
 
@@ -43,7 +44,12 @@ class ObjectStore(Store):
             folders = [name for name, kind in _listed(files, root, is_root=True) if kind == "directory"]
             found = (f"{folder}/{name}" for folder in folders for name, _ in _listed(files, f"{root}/{folder}"))
             names = tuple(filter(is_run_file, found))
-        return Contents(names=names, read=lambda wanted: self._read(files, root, wanted), shown=self._shown)
+        return Contents(
+            names=names,
+            read=lambda wanted: self._read(files, root, wanted),
+            shown=self._shown,
+            absent="nothing is stored there",
+        )
 
     def require_writable(self, fingerprint: str) -> None:
         """Refuse where there is nothing to write to; nothing is written. Raises BaselineError, ConfigError."""
@@ -126,7 +132,14 @@ _FIX: Final = (
 
 
 def open_objects(uri: str) -> ObjectStore:
-    """Open a URL; nothing is asked yet."""
+    """Open a URL; nothing is asked yet. Raises ConfigError where it names no place."""
+    scheme, _, place = uri.partition("://")
+    if not (place.strip("/") if scheme in _WITHOUT_BUCKETS else place.partition("/")[0]):
+        raise ConfigError(
+            f"baselines: {uri!r}: it names no {'folder' if scheme in _WITHOUT_BUCKETS else 'bucket'}.",
+            why="Nothing would be stored there, and nothing found.",
+            fix="Give the whole URL, for example `baselines: s3://BUCKET/FOLDER`.",
+        )
     return ObjectStore(uri.rstrip("/"))
 
 

@@ -12,7 +12,7 @@ from energygate.errors import BaselineError
 from energygate.git import Git
 
 _NO_SUCH_BRANCH: Final = 2  # of `git ls-remote --exit-code`
-_QUIETLY: Final = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+_QUIETLY: Final = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _IDENTITY: Final = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -35,7 +35,7 @@ class RemoteBranch:
     Attributes
     ----------
     git : Git
-        At the top of a clone. Its environment carries what credentials there are, and nothing else does.
+        In the repository to fetch into. Its environment carries what credentials there are, or its configuration.
     """
 
     git: Git
@@ -44,7 +44,7 @@ class RemoteBranch:
 
     @property
     def ref(self) -> str:
-        """Where the branch is kept in the clone."""
+        """Where the branch is kept."""
         return f"refs/energygate/{self.branch}"
 
     def fetch(self) -> str | None:
@@ -56,25 +56,32 @@ class RemoteBranch:
             said = self._fetched()  # somebody has made it meanwhile, or held a lock
         if said is not None:
             raise self._unread(said)
-        return self.kept()
+        commit = self.kept()
+        if commit is None:
+            raise self._unread("it points at no commit.")
+        return commit
 
     def kept(self) -> str | None:
         """Give its commit as it was fetched last, or None."""
         return self.git.answer("rev-parse", "--verify", "--quiet", f"{self.ref}^{{commit}}")
 
     def files(self, commit: str | None) -> Mapping[str, Blob]:
-        """Give the files of a commit; none of no commit."""
+        """Give the files of a commit; none of no commit. Raises BaselineError."""
         if commit is None:
             return {}
-        listed = self.git("ls-tree", "-r", "-l", "-z", "--full-tree", commit)
-        return dict(_files(listed))
+        done = self.git.ask("ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+        if done.returncode != 0:
+            raise _spoilt(
+                self.git, f"the files of {commit[:12]} cannot be listed: {self._said(os.fsencode(done.stderr))}"
+            )
+        return dict(self._files(done.stdout))
 
     def read(self, ids: Sequence[str]) -> list[bytes]:
         """Give the bytes of files. Raises BaselineError."""
         return read_blobs(self.git, ids)
 
     def keep(self, data: bytes) -> str:
-        """Put a file into the clone's objects; give its id."""
+        """Put a file among git's objects; give its id."""
         done = self.git.ask_bytes("hash-object", "-w", "--no-filters", "--stdin", given=data)
         if done.returncode != 0:
             raise BaselineError(f"git cannot keep a file in {self.git.folder}: {self._said(done.stderr)}.")
@@ -90,13 +97,20 @@ class RemoteBranch:
         with tempfile.TemporaryDirectory(prefix="energygate-") as folder:
             index = str(Path(folder) / "index")
             self.git("read-tree", parent or "--empty", GIT_INDEX_FILE=index)
-            for path, blob in changes.items():
-                added = ("--add", "--cacheinfo", f"100644,{blob},{path}")
-                how = ("--force-remove", "--", path) if blob is None else added
-                self.git("update-index", *how, GIT_INDEX_FILE=index)
+            self._change(changes, index)
             tree = self.git("write-tree", GIT_INDEX_FILE=index)
         parents = ("-p", parent) if parent else ()
         return self.git("commit-tree", tree, *parents, "-m", message, **_IDENTITY)
+
+    def _change(self, changes: Mapping[str, str | None], index: str) -> None:
+        """Alter an index as a list: git removes no file that is named to it where there is no working tree."""
+        gone = "0" * len(self.git("hash-object", "--stdin"))  # as long as an id is here
+        lines = (f"{100644 if blob else 0} {blob or gone}\t{path}\0" for path, blob in changes.items())
+        done = self.git.ask_bytes(
+            "update-index", "-z", "--index-info", given="".join(lines).encode(), GIT_INDEX_FILE=index
+        )
+        if done.returncode != 0:
+            raise _spoilt(self.git, f"the files cannot be listed anew: {self._said(done.stderr)}")
 
     def push(self, commit: str, *options: str, parent: str | None) -> str | None:
         """Put a commit at its top, if `parent` still is there; give what was said where that failed."""
@@ -126,6 +140,16 @@ class RemoteBranch:
             raise self._unread(self._said(done.stderr))
         return done.returncode == 0
 
+    def _files(self, listed: str) -> Iterator[tuple[str, Blob]]:
+        """Read what `git ls-tree -l -z` lists: only plain files. Raises BaselineError."""
+        for entry in filter(None, listed.split("\0")):
+            described, _, path = entry.partition("\t")
+            mode, _, blob, size = described.split()
+            if mode.startswith("100"):
+                if not size.isdecimal():  # git writes BAD there, and goes on
+                    raise _spoilt(self.git, f"file {blob} cannot be read.")
+                yield path, Blob(id=blob, size=int(size))
+
     def _unread(self, said: str) -> BaselineError:
         return BaselineError(
             f"Cannot read the baselines of branch {self.branch} at {self.remote}: {said}",
@@ -139,6 +163,15 @@ class RemoteBranch:
         return f"{said or 'git said nothing'}."
 
 
+def _spoilt(git: Git, what: str) -> BaselineError:
+    place = git.variables.get("GIT_DIR", str(git.folder))
+    return BaselineError(
+        f"git in {place}: {what}",
+        why="A run that cannot be read cannot be compared.",
+        fix=f"Mend it: git -C {place} fsck." + (" Or remove it: it is fetched anew." if git.variables else ""),
+    )
+
+
 def read_blobs(git: Git, ids: Sequence[str]) -> list[bytes]:
     """Give the bytes of files that a repository has, by their ids. Raises BaselineError."""
     if not ids:
@@ -149,21 +182,8 @@ def read_blobs(git: Git, ids: Sequence[str]) -> list[bytes]:
         head, _, _ = bytes(rest[:200]).partition(b"\n")
         words = head.split()
         if len(words) != 3:
-            raise BaselineError(
-                f"git has no file {each} in {git.folder}.",
-                why="A run that cannot be read cannot be compared.",
-                fix="Mend the clone: git fsck.",
-            )
+            raise _spoilt(git, f"there is no file {each}.")
         start, size = len(head) + 1, int(words[2])
         found.append(bytes(rest[start : start + size]))
         rest = rest[start + size + 1 :]
     return found
-
-
-def _files(listed: str) -> Iterator[tuple[str, Blob]]:
-    """Read what `git ls-tree -l -z` lists: only plain files."""
-    for entry in filter(None, listed.split("\0")):
-        described, _, path = entry.partition("\t")
-        mode, _, blob, size = described.split()
-        if mode.startswith("100"):
-            yield path, Blob(id=blob, size=int(size))

@@ -31,7 +31,9 @@ class FolderStore(Store):
         """Look at what there is now. Raises BaselineError."""
         folders = [path for path in _entries(self.root) if path.is_dir()]
         names = (f"{folder.name}/{path.name}" for folder in folders for path in _entries(folder))
-        return Contents(names=tuple(filter(is_run_file, names)), read=self._read, shown=self.root.joinpath)
+        absent = "" if self.root.is_dir() else "there is no such folder"
+        found = tuple(filter(is_run_file, names))
+        return Contents(names=found, read=self._read, shown=self.root.joinpath, absent=absent)
 
     def require_writable(self, fingerprint: str) -> None:
         """Refuse what could not be written. Raises ConfigError."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,10 @@ from energygate.baseline.base import Store
 from energygate.baseline.pruning import Keep, thinned, unneeded
 from energygate.baseline.revision import git_user
 from energygate.baseline.store import open_store
-from energygate.cli.options import BASELINES, given_run, own_option, settings_of, window_rules
+from energygate.cli.completing import benchmark_names
+from energygate.cli.helping import Documented
+from energygate.cli.options import BASELINES, CONFIG, as_json_option, given_run, own_option, settings_of, window_rules
+from energygate.cli.writing import tell, warn, write_json, write_out
 from energygate.errors import ConfigError
 from energygate.history.timeline import WindowRules
 from energygate.history.window import said_of
@@ -33,17 +37,20 @@ _COMMIT_IT: Final = "commit it with the change that it accepts"
 _HOLDS_NOW: Final = "it holds from now on, for every branch"
 
 
-@click.command("accept")
-@click.argument("benchmarks", nargs=-1, required=True, metavar="BENCHMARK...")
+@click.command(cls=Documented, name="accept")
+@click.argument("benchmarks", nargs=-1, required=True, metavar="BENCHMARK...", shell_complete=benchmark_names)
 @own_option("--reason", required=True, metavar="TEXT", help="Why the new level is right; reports show it.")
 @own_option("--run", "which", metavar="FILE|RUN_ID", help="The run on the new level: a file, or a stored run.")
 @own_option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day on which it holds.")
 @own_option("--by", metavar="NAME", help="Who accepts it (default: git's user.name).")
-@click.option("--config", metavar="FILE")
+@click.option("--config", metavar="FILE", help=CONFIG)
 @click.option("--baselines", metavar="URI", help=BASELINES)
 @click.option("--allow-estimates", is_flag=True, default=None, help="An estimated run may be stored.")
-def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> None:
-    """Accept a new level of each BENCHMARK: later runs are compared with it.
+@as_json_option
+def accept(benchmarks: tuple[str, ...], *, which: str | None, as_json: bool, **given: Any) -> None:
+    """Accept a new level of each BENCHMARK.
+
+    Later runs are compared with it.
 
     --run names the file that the failing gate saved, or a stored run where the new level begins. Without it, the
     increase that the stored runs show and that nobody accepted is accepted.
@@ -56,9 +63,10 @@ def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> N
     shown = _awaiting(said, stored, rules) if which is None else [(_named_run(which, store), each) for each in said]
     for run, each in shown:
         require_benchmark(run, each.benchmark)
+    done = _Accepted()
     for run, each in shown:
         if earlier := accepted_already(run, each, stored):
-            click.echo(f"{printable(each.benchmark)}: already accepted {said_of(earlier)}; nothing is stored")
+            done.already.append(f"{printable(each.benchmark)}: already accepted {said_of(earlier)}; nothing is stored")
     shown = [(run, each) for run, each in shown if accepted_already(run, each, stored) is None]
     for run, _ in shown:
         refuse_to_record(run, allow_estimates=settings.allow_estimates)
@@ -67,9 +75,27 @@ def accept(benchmarks: tuple[str, ...], *, which: str | None, **given: Any) -> N
         accepting = _accepting(here, frozenset(run.run_id for run in stored), run_id)
         sentences = [accepted_change(run, each, stored, rules) for run, each in here]
         path = store.add(accepting)
-        for sentence in sentences:
-            click.echo(f"accepted {sentence}")
-        click.echo(f"stored as {path}: {_COMMIT_IT if store.folder else _HOLDS_NOW}")
+        done.accepted.extend(f"accepted {sentence}" for sentence in sentences)
+        done.accepted.append(f"stored as {path}: {_COMMIT_IT if store.folder else _HOLDS_NOW}")
+        done.files.append(str(path))
+    done.write(as_json=as_json)
+
+
+@dataclass(slots=True)
+class _Accepted:
+    """What was accepted so far, and where that is stored."""
+
+    already: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    def write(self, *, as_json: bool) -> None:
+        """Write it as a result."""
+        said = [*self.already, *self.accepted]
+        if as_json:
+            write_json({"schema": "energygate.accepted/1", "stored": self.files, "said": said})
+        else:
+            write_out("".join(f"{sentence}\n" for sentence in said))
 
 
 def _acceptances(
@@ -129,14 +155,15 @@ def _accepting(shown: Sequence[Shown], stored: frozenset[str], run_id: str) -> R
     return measured_acceptance(run, [acceptance for _, acceptance in shown])
 
 
-@click.command("prune")
+@click.command(cls=Documented, name="prune")
 @own_option("--keep", type=click.IntRange(min=1), default=50, show_default=True, help="Newest runs of each benchmark.")
 @own_option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove only what is older.")
 @own_option("--yes", is_flag=True, help="Remove them; without it they are listed.")
-@click.option("--config", metavar="FILE")
+@click.option("--config", metavar="FILE", help=CONFIG)
 @click.option("--baselines", metavar="URI", help=BASELINES)
-def prune(*, keep: int, older_than: int | None, yes: bool, **options: Any) -> None:
-    """List the stored runs that nothing needs any more, and with --yes remove them.
+@as_json_option
+def prune(*, keep: int, older_than: int | None, yes: bool, as_json: bool, **options: Any) -> None:
+    """List the stored runs that nothing needs, or remove them.
 
     On each machine the newest runs of each benchmark stay, the runs of anchors, and acceptances that still decide.
     """
@@ -152,9 +179,12 @@ def prune(*, keep: int, older_than: int | None, yes: bool, **options: Any) -> No
     going = unneeded(stored, rule)
     if yes and going:
         store.remove(*going)
-    for each in going:
-        click.echo(f"{'removed' if yes else 'would remove'} {each.path}")
-    for sentence in thinned(stored, going, settings.policy.min_sessions):
-        click.echo(f"warning: {sentence}", err=True)
+    paths, thin = [str(each.path) for each in going], thinned(stored, going, settings.policy.min_sessions)
+    if as_json:
+        found = {"stored": len(stored), "unneeded": paths, "removed": yes, "warnings": list(thin)}
+        write_json({"schema": "energygate.prune/1", **found})
+    else:
+        write_out("".join(f"{'removed' if yes else 'would remove'} {path}\n" for path in paths))
+    warn(thin)
     done = f"; removed {len(going)}" if yes else "; --yes removes them"
-    click.echo(f"{len(going)} of {len(stored)} stored runs are not needed{done if going else ''}", err=True)
+    tell(f"{len(going)} of {len(stored)} stored runs are not needed{done if going else ''}")

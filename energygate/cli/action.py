@@ -11,7 +11,8 @@ from typing import Final
 import click
 
 from energygate.cli.fetching import settings_by
-from energygate.cli.options import spelt
+from energygate.cli.helping import Documented
+from energygate.cli.spelling import spelt
 from energygate.errors import ConfigError, EnergyGateError
 from energygate.git import Git, repository_of
 from energygate.github.actions import command, event_payload, fence, plain, scrubbed, set_outputs
@@ -21,6 +22,7 @@ from energygate.github.event import Activity, Event, activity, read_event
 from energygate.github.inputs import MeasureInputs, PublishInputs
 from energygate.github.running import run_live
 from energygate.measure.worktrees import remove_left
+from energygate.model import GateReport
 from energygate.report.json import decode_report
 from energygate.settings import Settings
 from energygate.signals import interrupted_by_sigterm
@@ -33,14 +35,17 @@ _OURS: Final = frozenset(
     f"ENERGYGATE_{name}"
     for name in (
         *("RUN", "MODE", "AGAINST", "SAVE", "REPORT", "ID", "COMMENT", "COMMENT_MODE", "COMMENT_AUTHOR"),
-        *("CHECK_RUN", "ANNOTATIONS", "SUMMARY", "NEVER_FAIL", "RUN_FILE"),
+        *("CHECK_RUN", "ANNOTATIONS", "SUMMARY", "NEVER_FAIL", "RUN_FILE", "WHY"),
     )
 )
 
 
-@click.command()
+@click.command(cls=Documented)
 def action() -> None:
-    """Measure and judge, as a step of the GitHub action: inputs and event come from the environment."""
+    """Measure and judge, as a step of the GitHub action.
+
+    Inputs and event come from the environment (docs/github.md).
+    """
     with interrupted_by_sigterm():
         try:
             set_outputs(_measured(os.environ), environ=os.environ, tell=click.echo)
@@ -104,7 +109,7 @@ class _Step:
             if status != 0:
                 return self._outputs(Conclusion(exit_code=2, why=f"input setup: the command {described(status)}."))
         status = self._run(("bash", "-euo", "pipefail", "-c", self.inputs.run), self.here)
-        report = decode_report(self._report.read_bytes(), origin="the report") if self._report.is_file() else None
+        report = self._reported()
         concluded = conclude(
             self.what,
             status,
@@ -112,6 +117,17 @@ class _Step:
             is_saved=self._saved.is_file(),
         )
         return self._outputs(concluded, verdict=None if report is None else report.verdict)
+
+    def _reported(self) -> GateReport | None:
+        """Read what the command has reported, if anything. Raises ConfigError."""
+        if not self._report.is_file():
+            return None
+        try:
+            return decode_report(self._report.read_bytes(), origin="the report")
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot read the report: {error.strerror}.", fix="Let the command leave it readable."
+            ) from error
 
     def _run(self, argv: tuple[str, ...], cwd: Path) -> int:
         try:
@@ -127,7 +143,8 @@ class _Step:
             click.echo(command("error", concluded.why))
         files = {"report": self._report, "run-file": self._saved}
         named = {name: str(path) for name, path in files.items() if path.is_file()}
-        return {"exit-code": str(concluded.exit_code), **({"verdict": verdict} if verdict else {}), **named}
+        said = {"verdict": verdict or "", "why": concluded.why}
+        return {"exit-code": str(concluded.exit_code), **{name: text for name, text in said.items() if text}, **named}
 
     def _environment(self) -> dict[str, str]:
         """The environment of what is measured."""

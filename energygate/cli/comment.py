@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from energygate.cli.options import spelt
+from energygate.cli.helping import Documented
+from energygate.cli.spelling import spelt
 from energygate.cli.storing import Storing
 from energygate.config import DEFAULT_FILE
 from energygate.errors import ConfigError, EnergyGateError
@@ -29,14 +31,16 @@ if TYPE_CHECKING:
 
 _EVENT: Final = "GITHUB_EVENT_NAME"
 _CODE: Final = "ENERGYGATE_EXIT_CODE"
+_WHY: Final = "ENERGYGATE_WHY"  # the measuring step's words
 
 
-@click.command()
+@click.command(cls=Documented)
 @click.argument("report", required=False, type=click.Path(path_type=Path))
 def comment(report: Path | None) -> None:
-    """Publish REPORT, as a step of the GitHub action: event, inputs and token come from the environment.
+    """Publish REPORT, as a step of the GitHub action.
 
-    On workflow_run there is no REPORT: what the run of a fork left is published. In record mode the run is stored.
+    Event, inputs and token come from the environment (docs/github.md). On workflow_run there is no REPORT: what the run
+    of a fork left is published. In record mode the run is stored.
     """
     if not os.environ.get(_EVENT):
         raise ConfigError(
@@ -58,13 +62,15 @@ class _Step:
     inputs: PublishInputs
     event: Event
     exit_code: int | None
+    why: str
     environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def begin(cls, environ: Mapping[str, str]) -> "_Step":
         """Read everything. Raises ConfigError."""
         inputs, event = PublishInputs.read(environ), read_event(environ, event_payload(environ))
-        return cls(inputs=inputs, event=event, exit_code=_exit_code(environ), environ=environ)
+        why = environ.get(_WHY, "")
+        return cls(inputs=inputs, event=event, exit_code=_exit_code(environ), why=why, environ=environ)
 
     def run(self, report: Path | None) -> None:
         """Do what the event asks for. Raises EnergyGateError."""
@@ -72,7 +78,7 @@ class _Step:
             case Activity.NOTHING, _:
                 return
             case Activity.RECORD, _ if self.exit_code:
-                self._storing.store_nothing(self.exit_code)
+                self._storing.store_nothing(self.exit_code, why=self.why)
             case Activity.RECORD, _:
                 self._storing.store(self.inputs.run_file)
             case Activity.RELAY, Relayed() as relayed:
@@ -87,7 +93,7 @@ class _Step:
         if path is None:
             if not self.exit_code:
                 raise ConfigError("There is no report to publish.", fix="Give one: energygate comment REPORT.json.")
-            return Told.of_nothing(exit_code=self.exit_code, never_fail=self.inputs.never_fail)
+            return Told.of_nothing(exit_code=self.exit_code, why=self.why, never_fail=self.inputs.never_fail)
         try:
             report = decode_report(path.read_bytes(), origin=str(path))
         except OSError as error:
@@ -97,7 +103,7 @@ class _Step:
         settings = self.environ.get("ENERGYGATE_CONFIG") or DEFAULT_FILE
         notes = annotations_of(report, top=Path(top) if top else here, here=here, settings=settings)
         code = report.exit_code if self.exit_code is None else self.exit_code
-        return Told.of(report, exit_code=code, never_fail=self.inputs.never_fail, notes=notes)
+        return Told.of(report, exit_code=code, why=self.why, never_fail=self.inputs.never_fail, notes=notes)
 
     @property
     def _storing(self) -> Storing:
@@ -129,6 +135,6 @@ def _exit_code(environ: Mapping[str, str]) -> int | None:
     text = environ.get(_CODE, "")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit():
+    if not re.fullmatch("[0-9]{1,3}", text):
         raise ConfigError(f"{_CODE} is no exit code.", fix="Leave it as the action sets it.")
     return int(text)

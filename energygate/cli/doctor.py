@@ -5,13 +5,14 @@ import sys
 from typing import Any
 
 import click
-import msgspec
 
 from energygate.calibration import calibrate_estimate, estimate_block
-from energygate.cli.options import config_file, own_option, settings_of
-from energygate.cli.output import write_out
+from energygate.cli.helping import Documented
+from energygate.cli.manners import is_quiet
+from energygate.cli.options import CONFIG, as_json_option, config_file, own_option, settings_of
+from energygate.cli.output import shown
+from energygate.cli.writing import tell, write_json, write_out
 from energygate.clock import SystemClock
-from energygate.config import DEFAULT_FILE
 from energygate.measure.calibrate import Calibrator, busy_levels
 from energygate.measure.checkup import check_up
 from energygate.measure.machine import Roots
@@ -19,19 +20,23 @@ from energygate.meters.select import make_meter
 from energygate.pipeline import (
     meter_options,
 )
-from energygate.report.doctor import doctor_document, render_doctor
+from energygate.report.doctor import conclusion, doctor_document, render_doctor
 from energygate.settings import Settings
 from energygate.units import format_quantity
 from energygate.workloads.suites import TrialOverrides
 
 
-@click.command()
-@click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there).")
+@click.command(cls=Documented)
+@click.option("--config", metavar="FILE", help=CONFIG)
 @click.option("--sysfs", metavar="DIR", help="Where sysfs is mounted.")
-@own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@as_json_option
 @own_option("--calibrate", is_flag=True, help="Fit the estimate to rapl and write it to the configuration.")
 def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
-    """Say what can be measured here, how well, what is missing, and the command that mends it."""
+    """Say what can be measured here, and how to mend what cannot.
+
+    Exit code 0 says that a run here would measure, 5 that it would not: an estimate is no measurement, even where it
+    may decide.
+    """
     settings = settings_of(options)
     if calibrate:
         _calibrate(settings, options, as_json=as_json)
@@ -45,9 +50,9 @@ def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
         clock=SystemClock(),
     )
     if as_json:
-        write_out(f"{msgspec.json.format(msgspec.json.encode(doctor_document(found)), indent=2).decode()}\n")
+        write_json(doctor_document(found))
     else:
-        write_out(render_doctor(found, color=sys.stdout.isatty()))
+        write_out(f"{conclusion(found)}\n" if is_quiet() else render_doctor(found, color=shown().color))
     sys.exit(0 if found.can_gate else 5)
 
 
@@ -63,12 +68,11 @@ def _calibrate(settings: Settings, options: dict[str, Any], *, as_json: bool) ->
         sysfs=settings.sysfs,
         file=file,
         today=dt.datetime.now(dt.UTC).date(),
-        ready=lambda: click.echo(begins, err=True),
-        tell=lambda level: click.echo(f"{level.busy:.2f} busy: {format_quantity(level.power_w, 'W')}", err=True),
+        ready=lambda: tell(begins),
+        tell=lambda level: tell(f"{level.busy:.2f} busy: {format_quantity(level.power_w, 'W')}"),
     )
     if as_json:
-        found = {"file": str(file), "estimate": estimate}
-        write_out(f"{msgspec.json.format(msgspec.json.encode(found), indent=2).decode()}\n")
+        write_json({"file": str(file), "estimate": estimate})
     else:
         write_out(
             f"written to {file}:\n{estimate_block(estimate)}\n"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from energygate.cli.options import spelt
+from energygate.cli.helping import Documented
+from energygate.cli.spelling import spelt
 from energygate.config import find_home, load_settings
 from energygate.errors import EnergyGateError
 from energygate.github.actions import command, event_payload, git_credentials, set_outputs
@@ -19,12 +20,12 @@ from energygate.github.inputs import MeasureInputs, PublishInputs
 from energygate.settings import Settings
 
 
-@click.command()
+@click.command(cls=Documented)
 def fetch() -> None:
-    """Fetch a branch of baselines, as a step of the GitHub action: event, inputs and token come from the environment.
+    """Fetch a branch of baselines, as a step of the GitHub action.
 
-    The output `baselines-at` says what was fetched. It is empty where the baselines are on no branch, and where nothing
-    is to be compared.
+    Event, inputs and token come from the environment (docs/github.md). The output `baselines-at` says what was fetched.
+    It is empty where the baselines are on no branch, and where nothing is to be compared.
     """
     try:
         set_outputs(_fetched(os.environ), environ=os.environ, tell=click.echo)

@@ -1,16 +1,28 @@
 """`energygate history`, `plan` and `aa`: what the stored runs say over time."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from energygate.cli.options import BASELINES, HOW_TO_RECORD, given_run, own_option, settings_of, store_of, window_rules
-from energygate.cli.output import write_out
+from energygate.cli.completing import benchmark_names
+from energygate.cli.helping import Documented
+from energygate.cli.history_page import write_history_page
+from energygate.cli.options import (
+    BASELINES,
+    CONFIG,
+    HOW_TO_RECORD,
+    as_json_option,
+    given_run,
+    own_option,
+    settings_of,
+    store_of,
+    window_rules,
+)
+from energygate.cli.output import shown
+from energygate.cli.writing import tell, write_json, write_out
 from energygate.compare import are_paired
 from energygate.errors import BaselineError, ConfigError
 from energygate.history.plan import Aim, BenchmarkPlan, plan
@@ -33,35 +45,42 @@ from energygate.units import parse_percent
 _ALL_SESSIONS = 50
 
 
-@click.command()
-@click.argument("benchmark", required=False)
-@click.option("--config", metavar="FILE")
+@click.command(cls=Documented)
+@click.argument("benchmark", required=False, shell_complete=benchmark_names)
+@click.option("--config", metavar="FILE", help=CONFIG)
 @click.option("--baselines", metavar="URI", help=BASELINES)
-@own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def history(benchmark: str | None, *, as_json: bool, **options: Any) -> None:
-    """Show the stored sessions of each benchmark, or of BENCHMARK: levels, changes, and who accepted what.
+@click.option("--report", "page", metavar="html:FILE", help="Also write it as one HTML file.")
+@as_json_option
+def history(benchmark: str | None, *, page: str | None, as_json: bool, **options: Any) -> None:
+    """Show levels, changes and acceptances over the stored sessions.
 
-    A star marks the sessions that the next run is compared with.
+    Of every benchmark, or of BENCHMARK alone. A star marks the sessions that the next run is compared with. Each value
+    is the session's typical trial, which an outlier moves less than the mean that is shown after measuring.
     """
     settings = settings_of(options)
     found = trends(_stored_runs(options), _rules(settings), name=benchmark)
     if not found:
         raise _none_stored(options, benchmark)
+    if page is not None:
+        write_history_page(page, found)
     if as_json:
-        _print_json(history_document(found))
+        write_json(history_document(found))
     else:
-        write_out(render_history(found, color=sys.stdout.isatty()))
+        write_out(render_history(found, color=shown().color))
 
 
-@click.command("plan")
-@click.argument("benchmark", required=False)
+@click.command(cls=Documented, name="plan")
+@click.argument("benchmark", required=False, shell_complete=benchmark_names)
 @own_option("--detect", metavar="PERCENT", help="The increase that is to be found: 3% (default: gate.budget).")
 @own_option("--queued", type=click.IntRange(min=1), default=1, help="Benchmarks that are measured again at once.")
-@click.option("--config", metavar="FILE")
+@click.option("--config", metavar="FILE", help=CONFIG)
 @click.option("--baselines", metavar="URI", help=BASELINES)
-@own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@as_json_option
 def plan_trials(benchmark: str | None, *, detect: str | None, queued: int, as_json: bool, **options: Any) -> None:
-    """Say how many blocks or sessions find an increase, and what today's settings find, from the stored noise."""
+    """Say how many blocks or sessions find an increase.
+
+    And what today's settings find; both from the noise of the stored runs.
+    """
     settings = settings_of(options)
     effect, rules = settings.policy.budget if detect is None else _effect(detect), _rules(settings)
     planned = [
@@ -74,7 +93,7 @@ def plan_trials(benchmark: str | None, *, detect: str | None, queued: int, as_js
     _print_plans(planned, power=settings.policy.power, as_json=as_json)
 
 
-@click.command()
+@click.command(cls=Documented)
 @own_option(
     "--blocks",
     type=click.Path(path_type=Path),
@@ -82,20 +101,21 @@ def plan_trials(benchmark: str | None, *, detect: str | None, queued: int, as_js
     metavar="BASE HEAD",
     help="Test on one commit interleaved with itself: the two runs of `energygate ab`.",
 )
-@click.option("--config", metavar="FILE")
+@click.option("--config", metavar="FILE", help=CONFIG)
 @click.option("--baselines", metavar="URI", help=BASELINES)
-@own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@as_json_option
 def aa(*, blocks: tuple[Path, Path] | None, as_json: bool, **options: Any) -> None:
-    """Test the test where nothing changed: how often it alarms, and what it finds of planted 3, 5 and 10 %.
+    """Test the test where nothing changed: how often it alarms.
 
-    It looks at the stored runs, each compared with the others of its machine.
+    And what it finds of planted 3, 5 and 10 %. It looks at the stored runs, each compared with the others of its
+    machine.
     """
     settings = settings_of(options)
     tests = _stored_tests(options, settings) if blocks is None else [_blocks_test(blocks, settings)]
     if as_json:
-        _print_json(self_test_document(tests))
+        write_json(self_test_document(tests))
     else:
-        write_out(render_self_test(tests, color=sys.stdout.isatty()))
+        write_out(render_self_test(tests, color=shown().color))
 
 
 def _stored_tests(options: dict[str, Any], settings: Settings) -> list[SelfTest]:
@@ -163,7 +183,7 @@ def _sessions(baseline: Baseline, rules: WindowRules, name: str | None, most: in
     benchmarks = newest_benchmarks(baseline, name)
     stored = find_stored(benchmarks, baseline, rules)
     for warning in stored.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        tell(f"warning: {warning}")
     found = windows(benchmarks, baseline, replace(stored.rules, sessions=most), stored=stored.every)
     return [each for each in found if each.found]
 
@@ -188,10 +208,10 @@ def _aim(each: Sessions, settings: Settings, effect: float, queued: int, benchma
 def _print_plans(planned: Sequence[tuple[Machine, list[BenchmarkPlan]]], *, power: float, as_json: bool) -> None:
     if as_json:
         machines = [plan_document(plans, machine=m.label, fingerprint=m.fingerprint) for m, plans in planned]
-        _print_json({"schema": "energygate.plan/1", "machines": machines})
+        write_json({"schema": "energygate.plan/1", "machines": machines})
         return
     for machine, plans in planned:
-        write_out(render_plan(plans, machine=machine.label, power=power, color=sys.stdout.isatty()))
+        write_out(render_plan(plans, machine=machine.label, power=power, color=shown().color))
 
 
 def _effect(text: str) -> float:
@@ -224,7 +244,3 @@ def _none_stored(options: dict[str, Any], benchmark: str | None) -> BaselineErro
 
 def _names(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(benchmark.name for run in runs for benchmark in run.benchmarks))
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    write_out(f"{msgspec.json.format(msgspec.json.encode(document), indent=2).decode()}\n")

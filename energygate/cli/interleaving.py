@@ -1,18 +1,25 @@
 """`energygate ab`."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from energygate.cli.options import interleaving_options, judging_options, lock_timeout, own_option, settings_of, spelt
+from energygate.cli.helping import Documented
+from energygate.cli.options import (
+    interleaving_options,
+    judging_options,
+    lock_timeout,
+    own_option,
+    settings_of,
+    working_folder,
+)
 from energygate.cli.output import print_finished
+from energygate.cli.writing import tell
 from energygate.interleaving.ab import interleave
 from energygate.meters.select import METER_NAMES
 from energygate.pipeline import Surroundings
 from energygate.report.progress import Waits
-from energygate.workloads.text import printable
 
 _SAVE = (
     "Write the run of the working tree as JSON, and that of the base beside it: run.json and run.base.json. "
@@ -20,7 +27,7 @@ _SAVE = (
 )
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=Documented, context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @own_option("--base", required=True, metavar="REF", help="The git revision to compare the working tree with.")
 @interleaving_options
@@ -32,21 +39,15 @@ _SAVE = (
 @click.option("--save", metavar="FILE", help=_SAVE)
 @lock_timeout
 @judging_options
-def ab(command: tuple[str, ...], *, base: str, as_json: bool, **options: Any) -> None:
-    """Measure COMMAND at REF and in the working tree in turn, and compare: `energygate ab --base main -- COMMAND`.
+def ab(command: tuple[str, ...], *, base: str, as_json: bool, verbose: bool, **options: Any) -> None:
+    """Measure COMMAND at a base and here in turn, and compare.
 
     The working tree is measured as it is, uncommitted changes included, in a copy. A COMMAND that measures by itself
     (pytest --energy, energygate run) is judged by its benchmarks; any other is the benchmark itself.
     """
     settings = settings_of(options)
     finished = interleave(
-        settings, command, base, here=Path.cwd(), surroundings=Surroundings(progress=Waits(say)), tell=say
+        settings, command, base, here=working_folder(), surroundings=Surroundings(progress=Waits(tell)), tell=tell
     )
-    print_finished(finished, as_json=as_json)
+    print_finished(finished, as_json=as_json, verbose=verbose)
     sys.exit(finished.exit_code)
-
-
-def say(text: str) -> None:
-    """Tell how far it is, beside the results."""
-    for line in text.splitlines():
-        click.echo(printable(spelt(line), limit=1000), err=True)

@@ -2,48 +2,61 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from energygate.cli.interleaving import say
-from energygate.cli.options import AGAINST, interleaving_options, judging_options, measuring_options, settings_of
+from energygate.cli.helping import Documented
+from energygate.cli.manners import is_quiet
+from energygate.cli.options import (
+    AGAINST,
+    interleaving_options,
+    judging_options,
+    measuring_options,
+    settings_of,
+    working_folder,
+)
 from energygate.cli.output import print_finished
+from energygate.cli.writing import tell
 from energygate.config import DEFAULT_FILE, read_suites
+from energygate.display import is_live
 from energygate.errors import ConfigError
 from energygate.interleaving.confirm import Confirmation
 from energygate.interleaving.prepared import Command
 from energygate.interleaving.revision import base_of
 from energygate.measure.sides import Place
-from energygate.pipeline import Surroundings, open_job, refuse_too_few_trials
-from energygate.report.progress import LiveProgress, PlainProgress
+from energygate.measure.trials import Progress
+from energygate.pipeline import Surroundings, open_job, planned_trials, refuse_too_few_trials
+from energygate.report.outlook import Outlook
+from energygate.report.progress import LiveProgress, PlainProgress, Silent
 from energygate.settings import Mode, NamedSuite, Settings
 from energygate.workloads.build import doubts, workload
 
 
-@click.command()
+@click.command(cls=Documented)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @measuring_options
 @click.option("--against", metavar="REF", help=AGAINST)
 @interleaving_options
 @judging_options
-def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
-    """Run the suites of FILES (default: those of the configuration)."""
+def run(files: tuple[Path, ...], *, as_json: bool, verbose: bool, **options: Any) -> None:
+    """Run suites, and judge them against the baselines.
+
+    FILES are suites (*.energy.yml); without them those of energygate.yml are run.
+    """
     settings = settings_of(options)
     suites = _suites(files, settings)
-    refuse_too_few_trials(settings, [(named.name, named.suite.trials) for named in suites])
-    here = Path.cwd()
+    wanted = [(named.name, named.suite.trials) for named in suites]
+    refuse_too_few_trials(settings, wanted)
+    here = working_folder()
     base, notes = base_of(settings, folder=here, environ=os.environ) if settings.mode is Mode.GATE else (None, ())
-    interactive = sys.stderr.isatty() and not os.environ.get("CI")
-    console = Console(stderr=True)
+    outlook = Outlook(planned_trials(settings, wanted))
     with ExitStack() as stack:
-        progress = LiveProgress(console) if interactive else PlainProgress(console)
-        stack.enter_context(progress)
-        surroundings = Surroundings(progress=progress)
+        surroundings = Surroundings(progress=Silent() if is_quiet() else stack.enter_context(_progress(outlook)))
         job = stack.enter_context(open_job(settings, surroundings, base=base.as_base if base else None))
         if base is not None:
             again = _again(files, settings)
@@ -55,19 +68,29 @@ def run(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
                     job=job,
                     here=here,
                     surroundings=surroundings,
-                    tell=say,
+                    tell=tell,
                 )
             )
         for note in (*job.notes, *notes, *(doubt for named in suites for doubt in doubts(named.suite))):
-            say(note)
+            tell(note)
         for named in suites:
             job.measure(named)
         names = {named.name for named in suites}
         prefixes = {named.prefix for named in suites}
         finished = job.finish(in_scope=lambda name: name in names or name.rpartition("::")[0] in prefixes)
-    print_finished(finished, as_json=as_json)
+    print_finished(finished, as_json=as_json, verbose=verbose)
     # A benchmark that another process asked for and that is not here is no failure: that process judges.
     sys.exit(finished.exit_code if settings.assignment is None or finished.unwritten else 0)
+
+
+@contextmanager
+def _progress(outlook: Outlook) -> Iterator[Progress]:
+    """Show how far it is, beside the results."""
+    console = Console(stderr=True)
+    with (
+        LiveProgress(console, outlook) if is_live(sys.stderr, os.environ) else PlainProgress(console, outlook) as shown
+    ):
+        yield shown
 
 
 def _again(files: tuple[Path, ...], settings: Settings) -> Command:

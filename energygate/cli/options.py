@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,19 +10,20 @@ import click
 
 from energygate.baseline.base import Store
 from energygate.baseline.store import open_store, read_run
-from energygate.config import DEFAULT_FILE, config_path, find_home, load_settings
+from energygate.config import DEFAULT_FILE, config_path, find_home, folders_upwards, load_settings
 from energygate.errors import ConfigError
 from energygate.gate import compare_rules
 from energygate.history.timeline import WindowRules
 from energygate.meters.select import METER_NAMES
 from energygate.model import Run
-from energygate.options import Given
-from energygate.settings import Settings
+from energygate.options import Given, report_target
+from energygate.report.formats import named_formats
+from energygate.settings import ReportTarget, Settings
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
-_OF_PYTEST: Final = re.compile(r"(?<!pytest --energy )--energy-")  # what names pytest itself stays
-HOW_TO_RECORD: Final = "`energygate run --mode record` or `pytest --energy --energy-mode=record`"
+HOW_TO_RECORD: Final = "`energygate run --mode record` or `python -m pytest --energy --energy-mode=record`"
+CONFIG: Final = f"Configuration file (default: {DEFAULT_FILE} if there)."
 BASELINES: Final = "Where runs are stored: a folder, git:BRANCH, or a URL such as s3://BUCKET/FOLDER."
 AGAINST: Final = (
     "Measure suspects again, in turn with this git revision; auto: the merge base of a pull request; none: not at all "
@@ -36,10 +36,21 @@ def own_option(name: str, *more: str, **how: Any) -> Option:
     return click.option(name, *more, envvar=f"ENERGYGATE_{name.lstrip('-').upper().replace('-', '_')}", **how)
 
 
+def as_json_option(command: Command) -> Command:
+    """Add the option of every command that prints results."""
+    return own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
+
+
 def lock_timeout(command: Command) -> Command:
     """Add the option of what waits for the machine."""
     text = "Wait so long for a machine that another job measures (default: 0)."
     return click.option("--lock-timeout", metavar="SECONDS", help=text)(command)
+
+
+def verbose(command: Command) -> Command:
+    """Add the option of what prints results."""
+    text = "Show details: what passes, the evidence of each verdict, times, idle power, meters and machine."
+    return own_option("--verbose", "-v", is_flag=True, help=text)(command)
 
 
 def measuring_options(command: Command) -> Command:
@@ -80,11 +91,12 @@ def interleaving_options(command: Command) -> Command:
 def judging_options(command: Command) -> Command:
     """Add the options of every command that judges."""
     options: list[Option] = [
-        click.option("--config", metavar="FILE", help=f"Configuration file (default: {DEFAULT_FILE} if there)."),
+        click.option("--config", metavar="FILE", help=CONFIG),
         click.option("--baselines", metavar="URI", help=BASELINES),
         click.option("--fail-on", metavar="LIST", help="Outcomes that fail."),
-        click.option("--report", multiple=True, metavar="FORMAT:FILE", help="Write a report: json or markdown."),
+        click.option("--report", multiple=True, metavar="FORMAT:FILE", help=f"Write a report: {named_formats()}."),
         own_option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
+        verbose,
     ]
     return _with(options, command)
 
@@ -104,22 +116,36 @@ def given_run(path: Path) -> Run:
     return read_run(path)
 
 
-def spelt(text: object) -> str:
-    """Spell options as this shell does: messages name them as pytest spells them."""
-    return _OF_PYTEST.sub("--", str(text))
+def working_folder() -> Path:
+    """Give the folder that the command was typed in. Raises ConfigError where it is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError("The working directory is gone.", fix="Go to one that is there: cd.") from error
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
     """Decide everything from options, environment and configuration file. Raises ConfigError."""
-    here = Path.cwd()
-    home = find_home(here)
+    here = working_folder()
     spelt = {"mode": "gate"} | {name.replace("_", "-"): value for name, value in options.items()}
-    return load_settings(spelt, prefix="--", environ=os.environ, folder=home, here=here)
+    return load_settings(
+        spelt,
+        prefix="--",
+        environ=os.environ,
+        folder=find_home(here),
+        here=here,
+        searched=folders_upwards(here),
+    )
+
+
+def report_targets(given: tuple[str, ...]) -> tuple[ReportTarget, ...]:
+    """Give where to write a report, which needs no settings, and may be standard output. Raises ConfigError."""
+    return Given(options={"report": given}, prefix="--", environ=os.environ).parse_each("report", report_target)
 
 
 def config_file(options: dict[str, Any]) -> Path:
     """The configuration file that is named, or the one that would be looked for."""
-    here = Path.cwd()
+    here = working_folder()
     named = Given(options=options, prefix="--", environ=os.environ).parse("config", Path)
     return config_path(named, folder=find_home(here), here=here)
 

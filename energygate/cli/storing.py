@@ -7,11 +7,15 @@ from pathlib import Path
 
 import click
 
+from energygate.baseline.base import Store
 from energygate.baseline.store import open_store
-from energygate.cli.options import given_run, settings_of, spelt
+from energygate.cli.options import given_run, settings_of
 from energygate.cli.recording import doubts_about, record_file
-from energygate.errors import ConfigError, EnergyGateError
+from energygate.cli.spelling import spelt
+from energygate.errors import BaselineError, ConfigError, EnergyGateError
 from energygate.github.actions import command, git_credentials, plain
+from energygate.history.sessions import sessions_of
+from energygate.model import Run
 from energygate.publishing.publisher import Publisher
 from energygate.report.markdown.recorded import BY_A_COMMIT, kept_as, not_kept, render_recorded, render_unrecorded
 
@@ -46,9 +50,9 @@ class Storing:
             click.echo(command("warning", "\n".join(doubts)))
         self.publisher.publish_summary(partial(render_recorded, run, kept=kept, doubts=doubts))
 
-    def store_nothing(self, exit_code: int) -> None:
-        """Say that the job failed."""
-        self.publisher.publish_summary(partial(render_unrecorded, exit_code))
+    def store_nothing(self, exit_code: int, *, why: str) -> None:
+        """Say that the job failed, and why, as far as that is known."""
+        self.publisher.publish_summary(partial(render_unrecorded, exit_code, why=why))
 
     def _kept(self, file: Path) -> tuple[str, tuple[str, ...]]:
         """Store the run, unless only a commit can: say where it is, and what to look after."""
@@ -60,9 +64,20 @@ class Storing:
             return BY_A_COMMIT, doubts
         recorded = record_file(file, store, allow_estimates=settings.allow_estimates)
         click.echo(f"stored as {plain(str(recorded.shown))}")
-        return kept_as(str(recorded.shown)), recorded.doubts
+        many, unread = _sessions(given_run(file), store)
+        kept = kept_as(str(recorded.shown), session=many, wanted=settings.policy.min_sessions)
+        return kept, (*recorded.doubts, *unread)
 
     def _credentials(self) -> dict[str, str]:
         """What git is told: how to write, where there is a token."""
         token, server_url = self.publisher.inputs.token, self.publisher.event.server_url
         return {**self.environ, **(git_credentials(server_url, token, environ=self.environ) if token else {})}
+
+
+def _sessions(run: Run, store: Store) -> tuple[int, tuple[str, ...]]:
+    """Count the sessions of the benchmark that has fewest, without those that have none; or say why it cannot."""
+    try:
+        stored = store.load(run.machine.fingerprint)
+    except BaselineError as error:  # of another file: this run is stored
+        return 0, (spelt(error),)
+    return min((len(each) for each in sessions_of(run.benchmarks, stored.runs) if each), default=0), ()

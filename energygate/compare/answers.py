@@ -1,6 +1,6 @@
 """What changed in a server's answers besides their amount, and the times that they took."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from energygate import units
@@ -31,12 +31,11 @@ def changed_answers(base: Sequence[Trial], head: Sequence[Trial]) -> Iterator[st
         yield "the answers' texts differ, at equal token counts"
 
 
-def times_of_both(base: Sequence[Trial], head: Sequence[Trial]) -> dict[str, Times]:
+def times_of_both(base: Iterable[Trial], head: Sequence[Trial]) -> dict[str, Times]:
     """Give the times of the head's answers, beside the base's where both are known."""
-    if not head or not _speaks_of_answers(head[0]):
-        return {}
-    before = times_of(base)
-    return {name: Times(base=before.get(name), head=value) for name, value in times_of(head).items()}
+    after = times_of(head)
+    before = times_of(base) if after else {}
+    return {name: Times(base=before.get(name), head=value) for name, value in after.items()}
 
 
 def _speaks_of_answers(trial: Trial) -> bool:
@@ -56,11 +55,14 @@ def _shares(endings: Mapping[str, float]) -> str:
 
 def _says_else(base: Sequence[Trial], head: Sequence[Trial]) -> bool:
     """Whether the same work was answered in other words. Texts that vary on one side already say nothing."""
-    sides = [{_digests(trial) for trial in side} for side in (base, head)]
-    if any(len(side) != 1 for side in sides):
-        return False
-    (old,), (new,) = sides
-    return "" not in {*old, *new} and old[0] == new[0] and old[1] != new[1]
+    old, new = _only_digests(base), _only_digests(head)
+    return old is not None and new is not None and old[0] == new[0] and old[1] != new[1]
+
+
+def _only_digests(trials: Sequence[Trial]) -> tuple[str, str] | None:
+    """Give the digests that all these trials have; None where they differ, or one has none."""
+    first = _digests(trials[0])
+    return first if "" not in first and all(_digests(trial) == first for trial in trials) else None
 
 
 def _digests(trial: Trial) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def notes_of(benchmark: Benchmark, usable: Sequence[Trial], other: Benchmark | N
     """Give a benchmark's own notes, what does not count, and which labels differ from the other side's."""
     yield from benchmark.notes
     for trial in unusable_trials(benchmark, usable):
-        yield f"trial {trial.index} does not count: {fault_of_trial(trial)}"
+        yield f"trial {trial.number} does not count: {fault_of_trial(trial)}"
     if other is not None and usable:
         yield from differences(other.labels, benchmark.labels)
 
@@ -36,7 +36,7 @@ def all_standing_apart(
     series : sequence of arrays of float
         Logs of each benchmark; those with equally many are looked at together.
     numbers : sequence of sequences of int
-        Of each trial, or block.
+        Of each trial, or block, from 1.
     called : str
         `trial` or `block`.
     """

@@ -10,7 +10,7 @@ from energygate.compare.values import Obstacle
 from energygate.history.sessions import FEWEST_TRIALS, counts_the_same, is_brought, usable_trials
 from energygate.history.timeline import WindowRules
 from energygate.history.window import Sessions
-from energygate.model import Baseline, Benchmark, Metric, Outcome, Run, Trial, reasons_by_code
+from energygate.model import DEFAULT_BASELINES, Baseline, Benchmark, Metric, Outcome, Run, Trial, reasons_by_code
 from energygate.workloads.text import printable
 
 DEFINITION: Final = "prompts, max_tokens, sampling, concurrency; or its command or arguments"
@@ -190,8 +190,8 @@ def _why_outside(run: Run, window: Sessions, rules: WindowRules) -> str:
         return "the machine differs"
     if run.accepts:
         return "measured on a branch, to accept another benchmark"
-    if window.accepted_here is not None:
-        return "a new level is accepted here"
+    if window.accepted is not None:
+        return f"a new level is accepted{' here' if window.accepted.is_here else ''}"
     is_older = not window.found or run.started_at < window.found[-1].run.started_at
     return (window.older if is_older else "") or "since a level whose acceptance expired"
 
@@ -202,4 +202,7 @@ def _elsewhere(head: Run, benchmark: Benchmark, baseline: Baseline) -> Obstacle:
             differences = "; ".join(hard_key_differences(head.machine, run.machine))
             reason = f"it was recorded on a different machine or set-up ({differences}). Record it on this one."
             return Obstacle(outcome=Outcome.INCOMPARABLE, reason=reason)
-    return Obstacle(outcome=Outcome.NO_BASELINE, reason="no stored run has it yet. Record one on the main branch.")
+    reason, store = "no stored run has it yet. Record one on the main branch.", baseline.store
+    if store is not None and store.name != DEFAULT_BASELINES:
+        reason = f"no stored run in {store.name} has it yet. Record one on the main branch."
+    return Obstacle(outcome=Outcome.NO_BASELINE, reason=reason)

@@ -81,7 +81,7 @@ def _gather(head: Run, baseline: Baseline, rules: CompareRules, metrics: Iterabl
         work=_work(heads, sessions, places),
         domains=places.ratios(DOMAIN),
         apart=all_standing_apart(
-            heads.deciding_of_each(), [[trial.index for trial in trials] for trials in usable], called="trial"
+            heads.deciding_of_each(), [[trial.number for trial in trials] for trials in usable], called="trial"
         ),
     )
 
@@ -137,7 +137,7 @@ def _conclude(
         work=found.work[position],
         domains=found.domains[position],
         changed=tuple(changed_answers(newest.valid, usable)) if newest else (),
-        times=times_of_both([trial for session in sessions.found for trial in session.benchmark.valid], usable),
+        times=times_of_both((trial for session in sessions.found for trial in session.benchmark.valid), usable),
         window=sessions,
         notes=(
             *notes_of(benchmark, usable, newest),

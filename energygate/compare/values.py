@@ -7,7 +7,7 @@ from typing import Literal
 
 from energygate.history.timeline import WindowRules
 from energygate.history.window import Sessions
-from energygate.model import Benchmark, Metric, Outcome, Times, TrialCounts
+from energygate.model import AcceptedLevel, Benchmark, Metric, Outcome, Times, TrialCounts
 from energygate.stats.estimate import Estimate
 from energygate.stats.stored import Prior
 
@@ -163,6 +163,6 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
     @property
-    def is_accepted_here(self) -> bool:
-        """Whether the change under test brings the acceptance of its own level."""
-        return self.window is not None and self.window.accepted_here is not None
+    def accepted(self) -> AcceptedLevel | None:
+        """The level that it is compared with, where it is accepted and no session of the main branch shows it yet."""
+        return None if self.window is None else self.window.accepted

@@ -4,7 +4,7 @@ from energygate.gate.decide import decide
 from energygate.gate.outcomes import Outcomes, Stage, paired_outcomes, stored_outcomes
 from energygate.gate.rules import compare_rules
 from energygate.gate.stages import decided_alone, merge, queue
-from energygate.gate.whole import exit_code, overall
+from energygate.gate.whole import exit_code, overall, worst_first
 
 __all__ = [
     "Outcomes",
@@ -18,4 +18,5 @@ __all__ = [
     "paired_outcomes",
     "queue",
     "stored_outcomes",
+    "worst_first",
 ]

@@ -116,6 +116,7 @@ def _row(each: Comparison, change: Change, verdict: Verdict, numbers: Figures | 
         how=each.how,
         location=each.benchmark.location,
         notes=(*each.notes, *verdict.notes),
+        accepted=each.accepted,
         **more,  # type: ignore[arg-type]  # the remaining fields of Row, by name
     )
 

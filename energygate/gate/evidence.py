@@ -65,10 +65,10 @@ class Figures(NamedTuple):
 def weigh(comparisons: Sequence[Comparison], policy: Policy, stage: Stage) -> dict[int, Evidence]:
     """Apply the rule to every comparison that has an estimate: those of one kind are a family.
 
-    What the change under test accepts itself is compared with another run than the rest, so it is judged apart.
+    What is compared with a level that was only accepted so far has another run than the rest, so it is judged apart.
     """
     found: dict[int, Evidence] = {}
-    for kind in (_is_stored, _is_accepted_here, _is_interleaved):
+    for kind in (_is_stored, _is_accepted, _is_interleaved):
         places = [place for place, each in enumerate(comparisons) if each.obstacle is None and kind(each)]
         if places:
             judge = _weigh_pairs if kind is _is_interleaved else _weigh_stored
@@ -98,11 +98,11 @@ def stacked(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def _is_stored(each: Comparison) -> bool:
-    return each.how == "stored" and not each.is_accepted_here
+    return each.how == "stored" and each.accepted is None
 
 
-def _is_accepted_here(each: Comparison) -> bool:
-    return each.how == "stored" and each.is_accepted_here
+def _is_accepted(each: Comparison) -> bool:
+    return each.how == "stored" and each.accepted is not None
 
 
 def _is_interleaved(each: Comparison) -> bool:

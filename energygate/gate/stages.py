@@ -22,8 +22,8 @@ _ABSOLUTE: Final = frozenset({"limit", "anchor"})
 def queue(comparisons: Sequence[Comparison], policy: Policy, *, estimated: str | None = None) -> tuple[str, ...]:
     """Name the benchmarks to measure again, those first that most likely use more.
 
-    Where the whole session differs, stored sessions say nothing of any benchmark, so all are queued. What the change
-    under test accepts itself never is.
+    Where the whole session differs, stored sessions say nothing of any benchmark, so all are queued. What is compared
+    with an accepted level that no session of the main branch shows yet never is: it costs more than its base, and may.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def queue(comparisons: Sequence[Comparison], policy: Policy, *, estimated: str |
     queued = [
         (float(found[place].estimate.p_value) if place in found else math.inf, each.benchmark.name)
         for place, (each, verdict) in enumerate(zip(comparisons, verdicts, strict=True))
-        if verdict.outcome in outcomes and not each.is_accepted_here
+        if verdict.outcome in outcomes and each.accepted is None
     ]
     return tuple(name for _, name in sorted(queued))
 

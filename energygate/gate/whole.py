@@ -32,6 +32,11 @@ def overall(rows: Sequence[Row], code: int) -> Literal["failed", "inconclusive",
     return "passed" if proven else "inconclusive"
 
 
+def worst_first(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows of unknown order as a report has them; those that are as bad as each other stay as they were."""
+    return tuple(sorted(rows, key=lambda row: _SEVERITY[row.outcome]))
+
+
 def by_urgency(groups: Iterable[tuple[Row, ...]]) -> tuple[Row, ...]:
     """The rows of all groups: worst first, then by size of change, then by name. A group stays together."""
     return tuple(row for group in sorted(groups, key=_urgency) for row in group)

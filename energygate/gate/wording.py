@@ -8,11 +8,11 @@ import numpy as np
 from energygate.compare import Comparison
 from energygate.gate.evidence import Evidence, Shift
 from energygate.gate.outcomes import Stage
-from energygate.model import Outcome
+from energygate.model import AcceptedLevel, Outcome
 from energygate.policy import Policy
 from energygate.stats.estimate import to_ratio
 from energygate.stats.planning import blocks_needed
-from energygate.units import format_change, format_p, format_percent
+from energygate.units import accepted_size, format_change, format_p, format_percent
 
 
 class Verdict(NamedTuple):
@@ -26,8 +26,8 @@ class Verdict(NamedTuple):
 def stored_verdict(each: Comparison, found: Evidence, policy: Policy, stage: Stage) -> Verdict:
     """Put into words what stored sessions say."""
     change = format_change(float(found.estimate.ratio))
-    if each.is_accepted_here:
-        return _accepted_here(change, found)
+    if each.accepted is not None:
+        return _accepted(each.accepted, change, found)
     if found.shift is not None:
         return Verdict(Outcome.INCONCLUSIVE, f"{change}; {shift_words(found.shift)}")
     if found.outcome in {Outcome.IMPROVED, Outcome.PASS, Outcome.REGRESSED}:
@@ -75,11 +75,15 @@ def despite_noise(verdict: Verdict, noisy: str | None) -> Verdict:
     return verdict._replace(outcome=Outcome.INCONCLUSIVE, reason=noisy)
 
 
-def _accepted_here(change: str, found: Evidence) -> Verdict:
-    if found.outcome in {Outcome.PASS, Outcome.IMPROVED}:
-        return Verdict(Outcome.PASS, f"{change} against the run that is accepted here, within {_budget(found)}.")
-    reason = "accepted here; compare after the merge, with the sessions that are recorded then."
-    return Verdict(Outcome.INCONCLUSIVE, f"{change} against the run that is {reason}")
+def _accepted(level: AcceptedLevel, change: str, found: Evidence) -> Verdict:
+    """Put into words what the accepted run alone says: of another branch than the one that it is of, nothing."""
+    size = accepted_size(level.ratio)
+    if level.is_here and found.outcome in {Outcome.PASS, Outcome.IMPROVED}:
+        within = f"{change} against the run that shows it, within {_budget(found)}."
+        return Verdict(Outcome.PASS, f"{size} accepted here by {level.by}; {within}")
+    how = f"accepted here by {level.by}" if level.is_here else f"accepted by {level.by} before the merge"
+    later = "Compare after the merge, with the sessions that are recorded then."
+    return Verdict(Outcome.INCONCLUSIVE, f"{size} {how}; {change} against the run that shows it. {later}")
 
 
 def _proven(change: str, against: str, found: Evidence, confidence: float) -> Verdict:

@@ -103,7 +103,7 @@ def event_payload(environ: Mapping[str, str]) -> object:
         )
     try:
         return msgspec.json.decode(Path(path).read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"GITHUB_EVENT_PATH: {printable(path)} is no JSON document that can be read.",
             fix="Leave it as GitHub Actions sets it.",
@@ -127,8 +127,7 @@ def add_summary(text: str, *, environ: Mapping[str, str], tell: Tell) -> None:
         tell(text)
         return
     file = Path(path)
-    there = file.stat().st_size if file.is_file() else 0
-    _append(file, capped(text, most_bytes=_SUMMARY_BYTES - there).encode())
+    _append(file, capped(text, most_bytes=_SUMMARY_BYTES - _size(file)).encode())
 
 
 def capped(text: str, *, most_bytes: int) -> str:
@@ -173,6 +172,13 @@ def git_credentials(server_url: str, token: str, *, environ: Mapping[str, str]) 
 def _output(name: str, value: str) -> str:
     mark = f"EG_{uuid.uuid4().hex}"
     return f"{name}<<{mark}\n{_utf8(value)}\n{mark}\n"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # it is not there yet; whatever else is wrong with it, `_append` says
 
 
 def _append(path: Path, data: bytes) -> None:

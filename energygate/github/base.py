@@ -71,10 +71,14 @@ def _first_parent(git: Git) -> str | None:
 
 
 def _where_it_left(event: Event, git: Git) -> str | None:
-    """Where a branch left the default branch, if this clone has both."""
+    """Where a branch left the default branch, if this clone has both.
+
+    What has not left it, such as the tag of a release, has no base: it would be measured against itself.
+    """
     if event.default_branch is None:
         return None
-    return git.answer("merge-base", "HEAD", f"refs/remotes/origin/{event.default_branch}") or None
+    base = git.answer("merge-base", "HEAD", f"refs/remotes/origin/{event.default_branch}")
+    return base if base and base != git("rev-parse", "--verify", "HEAD") else None
 
 
 def _parents(git: Git) -> tuple[str, ...]:

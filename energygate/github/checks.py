@@ -137,7 +137,8 @@ def _batches(notes: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any
 def _is_placed(annotation: Annotation) -> bool:
     """Whether GitHub can show it: one that it cannot would cost all of the others."""
     path = PurePosixPath(annotation.path)
-    return annotation.line >= 1 and bool(path.name) and not path.is_absolute() and ".." not in path.parts
+    is_inside = bool(path.name) and not path.is_absolute() and ".." not in path.parts
+    return annotation.line >= 1 and is_inside and annotation.path.isprintable()
 
 
 def _note(annotation: Annotation) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """GitHub's REST API: a session that waits as GitHub asks, and the few calls that energygate makes.
 
-Dicts go in and come out, with what `shapes` names in them. No other module imports github3 or requests.
+Dicts go in and come out, with what `shapes` names in them. No other module imports github3, and but for `transport`
+none imports requests.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -20,6 +22,7 @@ from energygate.errors import ConfigError
 from energygate.github import shapes, wishes
 from energygate.github.errors import ArtefactTooLarge, HubLost, HubRefused, HubUnavailable, named, said
 from energygate.github.shapes import Answer
+from energygate.github.transport import Deadline, DeadlineAdapter
 from energygate.github.waiting import Patience, Trouble, silence, trouble_in
 from energygate.github.wishes import Wish
 from energygate.workloads.text import Redactor
@@ -31,6 +34,7 @@ _REDIRECTS: Final = 300  # and all statuses above: nothing was done
 _REFUSALS: Final = 400
 _MOST_PAGES: Final = 100  # GitHub stops at 2,500 comments; a list that links to itself never ends
 _PIECE: Final = 65_536
+_MOST_BYTES: Final = 64 << 20  # 100 comments, the most of a page, of 65,536 characters each, all of them escaped: 40 MB
 
 
 class _Token(TokenAuth):  # type: ignore[misc]  # github3 has no type hints
@@ -54,6 +58,8 @@ class GateSession(GitHubSession):  # type: ignore[misc]  # github3 has no type h
         `https://api.github.com`, or `https://HOST/api/v3`.
     token : str
         Shown nowhere.
+    deadline : Deadline, optional
+        Of each request by itself.
 
     Raises
     ------
@@ -61,8 +67,12 @@ class GateSession(GitHubSession):  # type: ignore[misc]  # github3 has no type h
         The token can be none.
     """
 
-    def __init__(self, api_url: str, token: str, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self, api_url: str, token: str, *, patience: Patience | None = None, deadline: Deadline | None = None
+    ) -> None:
         super().__init__(default_connect_timeout=4, default_read_timeout=20)
+        self._deadline = deadline or Deadline()
+        _obey(self, self._deadline)
         self.base_url = api_url.rstrip("/")
         self.auth = _Token(_checked(token))
         self.headers.update(
@@ -79,7 +89,16 @@ class GateSession(GitHubSession):  # type: ignore[misc]  # github3 has no type h
         """Make a request, and wait as GitHub asks. Raises HubUnavailable."""
         if method != "GET":
             options["allow_redirects"] = False  # requests would turn the write into a GET
-        return self.patiently(method, partial(super().request, method, url, **options))
+        ask = partial(super().request, method, url, stream=True, **options)
+        return self.patiently(method, lambda: self._whole(ask()))
+
+    def _whole(self, response: Response) -> Response:
+        """Give the answer with all of its body."""
+        with response:
+            body = _bounded(response, _MOST_BYTES)
+        if body is None:
+            raise self.doubtful(response, f"answers with more than {_MOST_BYTES} bytes")
+        return _read(response, body)
 
     def download(self, url: str, most_bytes: int) -> bytes:
         """Give what another host has, which must not see the token; the address may be a secret too.
@@ -92,6 +111,7 @@ class GateSession(GitHubSession):  # type: ignore[misc]  # github3 has no type h
             Beyond `most_bytes`.
         """
         with Session() as plain:
+            _obey(plain, self._deadline)
             plain.auth = _unsigned
             plain.headers.update({"User-Agent": str(self.headers["User-Agent"]), "Accept-Encoding": "identity"})
             ask = partial(plain.get, url, stream=True, timeout=self.timeout, allow_redirects=False)
@@ -99,18 +119,13 @@ class GateSession(GitHubSession):  # type: ignore[misc]  # github3 has no type h
                 self.expect(response, 200, wishes.GET_ARTEFACT)
                 if "Content-Encoding" in response.headers:  # was not asked for, and may unpack to any size
                     raise self.unavailable("sends an artefact that is packed once more")
-                return self._bounded(response, most_bytes)
-
-    def _bounded(self, response: Response, most_bytes: int) -> bytes:
-        body = bytearray()
-        try:
-            for piece in response.iter_content(_PIECE):
-                body += piece
-                if len(body) > most_bytes:
-                    raise ArtefactTooLarge(most_bytes)
-        except RequestException as error:
-            raise self.unavailable(f"broke off an artefact ({named(error)})") from None  # its text shows the address
-        return bytes(body)
+                try:
+                    body = _bounded(response, most_bytes)
+                except RequestException as error:  # whose text shows the address
+                    raise self.unavailable(f"broke off an artefact ({named(error)})") from None
+        if body is None:
+            raise ArtefactTooLarge(most_bytes)
+        return body
 
     def patiently(self, method: str, send: Callable[[], Response]) -> Response:
         """Make a request until it is answered, as often and as long as is worth while."""
@@ -127,6 +142,7 @@ class GateSession(GitHubSession):  # type: ignore[misc]  # github3 has no type h
     def _sent(self, send: Callable[[], Response], attempt: int) -> Response | Trouble:
         patience, jitter_s = self._patience, self._patience.jitter()
         began_s = patience.clock()
+        self._deadline.begin()
         try:
             response = send()
         except _NO_ANSWER as error:
@@ -247,7 +263,16 @@ class Hub:
             url, asked = response.links.get("next", {}).get("url"), None  # which has the parameters in it
             if not url:
                 return rows
+            if not self._is_there(url):
+                raise self._session.unavailable("names another server for the rest of a list")  # which gets no token
         raise self._session.unavailable(f"lists more than {_MOST_PAGES} pages")
+
+    def _is_there(self, url: str) -> bool:
+        """Whether the server at an address is the one that is asked, and so may see the token."""
+        try:
+            return not self._session.should_strip_auth(self._root, url)
+        except ValueError:  # it is no address
+            return False
 
     def _json(self, response: Response, status: int, shape: Any, wish: Wish) -> Any:
         self._session.expect(response, status, wish)
@@ -257,6 +282,31 @@ class Hub:
         except (ValueError, RecursionError):  # msgspec.ValidationError is a ValueError
             raise self._session.doubtful(response, "answers with what is no answer of GitHub's API") from None
         return found
+
+
+def _obey(session: Session, deadline: Deadline) -> None:
+    """Let all that a session is answered come before the deadline."""
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, DeadlineAdapter(deadline))
+
+
+def _bounded(response: Response, most_bytes: int) -> bytes | None:
+    """Give a body as it is unpacked; None where it has more bytes. Raises RequestException."""
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        body += piece
+        if len(body) > most_bytes:
+            return None
+    return bytes(body)
+
+
+def _read(response: Response, body: bytes) -> Response:
+    """Give an answer whose body was read apart from it."""
+    read = Response()
+    read.status_code, read.reason, read.url = response.status_code, response.reason, response.url
+    read.headers, read.encoding, read.request = response.headers, response.encoding, response.request
+    read.raw = io.BytesIO(body)
+    return read
 
 
 def _checked(token: str) -> str:

@@ -6,7 +6,7 @@ https://docs.github.com/en/rest/issues/comments
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from energygate.github.errors import HubRefused, HubUnavailable
 from energygate.github.marker import Marker, read_marker
@@ -16,6 +16,9 @@ from energygate.model import GateReport, Outcome
 
 if TYPE_CHECKING:
     from energygate.github.client import Hub  # which loads github3
+
+
+_POINTER: Final = "*Out of date: the result is in [another comment]({url}).*\n"
 
 
 class When(StrEnum):
@@ -102,14 +105,36 @@ def _upsert(hub: "Hub", post: Post) -> Written:
     post = replace(post, marker=replace(post.marker, seen=post.marker.after(last)))
     if post.how is How.UPDATE and found:
         try:
-            return _written(Fate.UPDATED, post, _save(hub, post, found[0].comment["id"]))
+            first = _save(hub, post, found[0].comment["id"])
         except HubRefused as error:
             if error.status != 404:  # deleted meanwhile
                 raise
             found = found[1:]
+        else:
+            return _with_one(hub, _written(Fate.UPDATED, post, first), found[1:])
     if post.when is When.ALWAYS or post.news or found:
         return _written(Fate.CREATED, post, _save(hub, post, None))
     return Written(fate=Fate.UNWANTED)
+
+
+def _with_one(hub: "Hub", written: Written, others: Sequence[_Ours]) -> Written:
+    """Let the others point at the one that was written: two runs that began at once have each made a comment."""
+    try:
+        for ours in others:
+            _point(hub, ours.comment["id"], str(written.url))
+    except (HubRefused, HubUnavailable) as error:
+        why = f"{written.why} An older comment is out of date. {error}".lstrip()
+        return replace(written, why=why, gave_up=isinstance(error, HubUnavailable))
+    return written
+
+
+def _point(hub: "Hub", comment_id: int, url: str) -> None:
+    """Write a comment anew, without a marker: it is ours no more, and is let alone from now on."""
+    try:
+        hub.update_comment(comment_id, _POINTER.format(url=url))
+    except HubRefused as error:
+        if error.status != 404:  # deleted meanwhile
+            raise
 
 
 def _save(hub: "Hub", post: Post, comment_id: int | None) -> Answer:
@@ -139,11 +164,17 @@ def _ours(hub: "Hub", post: Post) -> Sequence[_Ours]:
 
 def _marked(comments: Sequence[Answer], post: Post) -> Iterator[_Ours]:
     for comment in comments:
-        if _login(comment) == post.author:
+        if _is_by(post.author, comment):
             try:
                 yield _Ours(comment, read_marker(comment.get("body") or "", post.id))
             except LookupError:
                 continue
+
+
+def _is_by(author: str, comment: Answer) -> bool:
+    """Whether that login wrote it; GitHub's logins are the same in any case."""
+    login = _login(comment)
+    return login is not None and login.casefold() == author.casefold()
 
 
 def _login(comment: Answer) -> str | None:
@@ -162,7 +193,7 @@ def _superseded(why: str) -> Written:
 
 def _written(fate: Fate, post: Post, comment: Answer) -> Written:
     login = _login(comment)
-    if login in {post.author, None}:
+    if login is None or _is_by(post.author, comment):
         return Written(fate=fate, url=comment["html_url"])
     why = f"The comment was written by {login}, and would not be found again: set comment-author: {login}."
     return Written(fate=fate, url=comment["html_url"], why=why)

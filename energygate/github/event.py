@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Final
 
 from energygate.errors import ConfigError
-from energygate.github.payload import FULL_NAME, KNOWN, ON_BRANCHES, REF, SHA, WORD, Pull, Relayed, facts_of
+from energygate.github.payload import FULL_NAME, KNOWN, ON_BRANCHES, REF, SHA, WORD, Pull, Relayed, Source, facts_of
 from energygate.workloads.text import printable
 
-__all__ = ["ActionMode", "Activity", "Event", "Pull", "Relayed", "activity", "read_event"]
+__all__ = ["ActionMode", "Activity", "Event", "Pull", "Relayed", "Source", "activity", "read_event"]
 
 _COUNT: Final = r"\A[1-9][0-9]{0,17}\Z"
 _ADDRESS: Final = r"\Ahttps?://[A-Za-z0-9_.:/%\[\]-]+\Z"

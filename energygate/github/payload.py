@@ -52,6 +52,8 @@ class Relayed:
     ----------
     attempt : int
         From 1.
+    source : Source or None
+        None where the fork was deleted meanwhile.
     """
 
     run_id: int
@@ -59,9 +61,15 @@ class Relayed:
     event: str
     head_sha: str
     head_branch: str
-    head_repository_id: int
-    head_repository: str
-    head_owner: str
+    source: "Source | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The repository that a pull request comes from."""
+
+    id: int
+    owner: str
 
 
 class _Named(Struct, frozen=True):
@@ -138,7 +146,6 @@ class _Owner(Struct, frozen=True):
 
 class _HeadRepository(Struct, frozen=True):
     id: Number
-    full_name: FullName
     owner: _Owner
 
 
@@ -148,23 +155,21 @@ class _WorkflowRun(Struct, frozen=True, kw_only=True):
     event: Word
     head_sha: Sha
     head_branch: Ref
-    head_repository: _HeadRepository
+    head_repository: _HeadRepository | None  # a fork may be deleted
 
 
 class _OnWorkflowRun(Struct, frozen=True):
     workflow_run: _WorkflowRun
 
     def facts(self, _repository: str) -> dict[str, Any]:
-        run = self.workflow_run
+        run, source = self.workflow_run, self.workflow_run.head_repository
         relayed = Relayed(
             run_id=run.id,
             attempt=run.run_attempt,
             event=run.event,
             head_sha=run.head_sha,
             head_branch=run.head_branch,
-            head_repository_id=run.head_repository.id,
-            head_repository=run.head_repository.full_name,
-            head_owner=run.head_repository.owner.login,
+            source=None if source is None else Source(id=source.id, owner=source.owner.login),
         )
         return {"relayed": relayed, "commit": run.head_sha}
 

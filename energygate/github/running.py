@@ -43,13 +43,12 @@ def run_live(
     Raises
     ------
     ConfigError
-        It cannot be started.
+        It cannot be started, or the pipe cannot be made.
     KeyboardInterrupt
         An interrupt came. The command has got it too, and some seconds to tidy up.
     """
     pipe = scratch / "output"
-    os.mkfifo(pipe, 0o600)
-    source = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    source = _made(pipe)
     try:
         process = _started(argv, cwd, environ, pipe)
         stream = _Stream(source=source, process=process, write=write)
@@ -65,9 +64,21 @@ def run_live(
             stream.drain()
     finally:
         os.close(source)
-        pipe.unlink()
+        pipe.unlink(missing_ok=True)  # the command may have removed it, and more
     assert status is not None  # noqa: S101  without a timeout there is an end
     return status
+
+
+def _made(pipe: Path) -> int:
+    try:
+        os.mkfifo(pipe, 0o600)
+        return os.open(pipe, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot make a pipe in {pipe.parent}: {error.strerror}.",
+            why="What the command prints comes by it.",
+            fix="Let no command before it remove or lock what is in RUNNER_TEMP.",
+        ) from error
 
 
 def _started(argv: Sequence[str], cwd: Path, environ: Mapping[str, str], pipe: Path) -> Process:

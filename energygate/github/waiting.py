@@ -16,6 +16,7 @@ _TOO_MANY: Final = 429
 _LIMITED: Final = {403, _TOO_MANY}
 _SECONDARY_S: Final = 60.0
 _OUTAGE_S: Final = 1.0
+_HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,11 @@ def silence(what: str, *, attempt: int, jitter_s: float) -> Trouble:
 
 
 def _told_s(headers: Mapping[str, str], now_s: float) -> float | None:
-    if (told_s := _number(headers.get("Retry-After"))) is not None:
+    told = headers.get("Retry-After")
+    if (told_s := _number(told)) is not None:
         return told_s
+    if (told_at_s := _date_s(told)) is not None:
+        return max(0.0, told_at_s - now_s)
     if headers.get("X-RateLimit-Remaining") == "0":
         reset_s = _number(headers.get("X-RateLimit-Reset"))
         return None if reset_s is None else max(0.0, reset_s - now_s)
@@ -79,6 +83,14 @@ def _told_s(headers: Mapping[str, str], now_s: float) -> float | None:
 
 def _number(text: str | None) -> float | None:
     return float(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _date_s(text: str | None) -> float | None:
+    """Seconds since the epoch of a date, as HTTP writes it."""
+    try:
+        return dt.datetime.strptime(text or "", _HTTP_DATE).replace(tzinfo=dt.UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def _epoch_s() -> float:

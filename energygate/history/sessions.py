@@ -9,7 +9,6 @@ import numpy as np
 
 from energygate.model import Benchmark, Metric, Run, Trial
 from energygate.samples import Samples, samples
-from energygate.stats.estimate import to_ratio
 from energygate.stats.location import Location, each_of, ragged_location
 
 FEWEST_TRIALS: Final = 5
@@ -48,7 +47,7 @@ class Session:
     @property
     def value(self) -> float:
         """The typical trial, in the metric's unit."""
-        return float(to_ratio(self.place.value))
+        return math.exp(self.level)
 
 
 def usable_trials(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
@@ -58,8 +57,7 @@ def usable_trials(benchmark: Benchmark, metric: Metric) -> tuple[Trial, ...]:
 
 def counts_the_same(found: Benchmark, wanted: Benchmark) -> bool:
     """Whether all usable trials of two benchmarks are joules of the same domains: one less would look like a saving."""
-    trials = (*found.trials, *wanted.trials)
-    if all(trial.energy_j.keys() == trials[0].energy_j.keys() for trial in trials):
+    if len({tuple(trial.energy_j) for each in (found, wanted) for trial in each.trials}) <= 1:
         return True  # nearly always, and much cheaper than to ask which of them are usable
     sets = {frozenset(trial.energy_j) for each in (found, wanted) for trial in usable_trials(each, wanted.primary)}
     return len(sets) <= 1

@@ -77,12 +77,15 @@ class Timeline:
         Changes of level; their indices are positions among the sessions.
     accepted : tuple of Accepted
         In the order of their starts; for each start the newest only.
+    shifted : tuple of Session
+        Those of runs in which the machine had changed: they have no place among the others.
     """
 
     benchmark: Benchmark
     sessions: tuple[Session, ...]
     points: tuple[ChangePoint, ...]
     accepted: tuple[Accepted, ...]
+    shifted: tuple[Session, ...] = ()
 
     def acceptances_of(self, point: ChangePoint) -> tuple[Accepted, ...]:
         """Give what accepts an increase: each begins between the neighbouring changes, on the new level.
@@ -135,15 +138,12 @@ def timelines(
     baseline: Baseline,
     rules: WindowRules,
     *,
-    alpha: float = LEVEL,
     stored: Sequence[Sequence[Session]] | None = None,
 ) -> tuple[Timeline, ...]:
     """Give the timeline of each benchmark.
 
     Parameters
     ----------
-    alpha : float
-        Level of the search for changes.
     stored : sequence of sequences of Session, optional
         What `sessions_of` finds, where that is known already.
     """
@@ -151,17 +151,25 @@ def timelines(
     found = sessions_of(benchmarks, runs, at_base=baseline.at_base) if stored is None else stored
     kept = [tuple(session for session in each if session.run.run_id not in rules.left_out) for each in found]
     sessions = [newest_first[:_LONGEST][::-1] for newest_first in kept]
-    levels = [[session.level for session in each] for each in sessions]
-    points = all_change_points(levels, prior=rules.prior, alpha=alpha, min_effect=rules.min_effect)
+    points = changes_of(sessions, rules, alpha=LEVEL)
     return tuple(
         Timeline(
             benchmark=benchmark,
             sessions=own,
             points=changes,
             accepted=_accepted(benchmark.name, own, runs, rules.on),
+            shifted=tuple(session for session in every if session.run.run_id in rules.left_out),
         )
-        for benchmark, own, changes in zip(benchmarks, sessions, points, strict=True)
+        for benchmark, own, changes, every in zip(benchmarks, sessions, points, found, strict=True)
     )
+
+
+def changes_of(
+    sessions: Sequence[Sequence[Session]], rules: WindowRules, *, alpha: float
+) -> tuple[tuple[ChangePoint, ...], ...]:
+    """Search the sessions of each benchmark, oldest first, for changes of level, at the level `alpha`."""
+    levels = [[session.level for session in each] for each in sessions]
+    return all_change_points(levels, prior=rules.prior, alpha=alpha, min_effect=rules.min_effect)
 
 
 def _accepted(name: str, sessions: Sequence[Session], runs: Sequence[Run], on: dt.date) -> tuple[Accepted, ...]:

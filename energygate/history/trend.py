@@ -2,13 +2,15 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from energygate.history.sessions import Session
 from energygate.history.stored import find_stored
-from energygate.history.timeline import Timeline, WindowRules, timelines
+from energygate.history.timeline import Timeline, WindowRules, changes_of
+from energygate.history.window import Sessions
 from energygate.model import Acceptance, Baseline, Benchmark, Label, Machine, Metric, Run
+from energygate.stats.changepoint import ChangePoint
 
 POSSIBLE_LEVEL: Final = 0.01
 
@@ -109,25 +111,34 @@ def _of_machine(
     machine: Machine, baseline: Baseline, benchmarks: Sequence[Benchmark], rules: WindowRules
 ) -> Iterator[Trend]:
     stored = find_stored(benchmarks, baseline, rules)
-    certain = timelines(benchmarks, baseline, stored.rules, stored=stored.every)
-    possible = timelines(benchmarks, baseline, stored.rules, alpha=POSSIBLE_LEVEL, stored=stored.every)
-    for sure, maybe, window, every in zip(certain, possible, stored.windows, stored.every, strict=True):
-        name = sure.benchmark.name
-        ids = frozenset(session.run.run_id for session in window.found)
-        entries = (*_entries(sure, _changes(sure, maybe), ids), *_shifted(every, stored.rules.left_out))
+    for window, entries in zip(stored.windows, entries_of(stored.windows, stored.rules), strict=True):
+        name = window.benchmark.name
         yield Trend(
             benchmark=name,
             machine=machine.label,
             fingerprint=machine.fingerprint,
-            metric=sure.benchmark.primary,
+            metric=window.benchmark.primary,
             label=baseline.runs[0].label,
-            entries=tuple(sorted(entries, key=lambda entry: (entry.at, entry.run_id))),
+            entries=entries,
             others=sum(run.benchmark(name) is not None for run in baseline.runs) - len(entries),
             warnings=(*stored.warnings, *window.warnings),
         )
 
 
-def _changes(certain: Timeline, possible: Timeline) -> Mapping[int, LevelChange]:
+def entries_of(windows: Sequence[Sessions], rules: WindowRules) -> Iterator[tuple[Entry, ...]]:
+    """Give the entries of each benchmark, oldest first: those that count and all others.
+
+    The changes that cut a window were found with it; only those that are merely possible are searched for here.
+    """
+    possible = changes_of([window.timeline.sessions for window in windows], rules, alpha=POSSIBLE_LEVEL)
+    for window, maybe in zip(windows, possible, strict=True):
+        counting = frozenset(session.run.run_id for session in window.found)
+        entries = [*_entries(window.timeline, _changes(window.timeline, maybe), counting)]
+        entries += [_entry(session, is_shifted=True) for session in window.timeline.shifted]
+        yield tuple(sorted(entries, key=lambda entry: (entry.at, entry.run_id)))
+
+
+def _changes(certain: Timeline, possible: Sequence[ChangePoint]) -> Mapping[int, LevelChange]:
     """Give the changes by position. A certain one may lie a little beside where the easier search found it."""
     unaccepted = {point.index for point in certain.unaccepted}
     sure = {
@@ -136,7 +147,7 @@ def _changes(certain: Timeline, possible: Timeline) -> Mapping[int, LevelChange]
         )
         for point in certain.points
     }
-    rest = list(possible.points)
+    rest = list(possible)
     for point in certain.points:
         alike = [each for each in rest if each.log_ratio * point.log_ratio > 0]
         if alike:
@@ -148,27 +159,22 @@ def _changes(certain: Timeline, possible: Timeline) -> Mapping[int, LevelChange]
     return maybe | sure
 
 
-def _shifted(sessions: Sequence[Session], left_out: frozenset[str]) -> Iterator[Entry]:
-    for session in sessions:
-        if session.run.run_id in left_out:
-            yield replace(_entry(session), is_shifted=True)
-
-
 def _entries(timeline: Timeline, changes: Mapping[int, LevelChange], counting: frozenset[str]) -> Iterator[Entry]:
     for position, session in enumerate(timeline.sessions):
-        yield replace(
-            _entry(session),
+        yield _entry(
+            session,
             counts=session.run.run_id in counting,
             change=changes.get(position),
             accepted=tuple(each.acceptance for each in timeline.accepted if each.start == position),
         )
 
 
-def _entry(session: Session) -> Entry:
+def _entry(session: Session, **more: Any) -> Entry:
     return Entry(
         run_id=session.run.run_id,
         at=session.run.started_at,
         commit=session.run.source.commit,
         value=session.value,
-        trials=len(session.trials),
+        trials=int(session.place.n),
+        **more,
     )

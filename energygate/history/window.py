@@ -8,16 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from energygate.history.sessions import Session
 from energygate.history.timeline import Accepted, Timeline, WindowRules, timelines
-from energygate.model import Acceptance, Baseline, Benchmark, Run
+from energygate.model import Acceptance, AcceptedLevel, Baseline, Benchmark, Run, StoreName
 from energygate.stats.changepoint import ChangePoint
-from energygate.units import format_change
+from energygate.stats.estimate import to_ratio
+from energygate.units import format_change, format_quantity
 from energygate.workloads.text import printable
 
 STALE_DAYS: Final = 30
 _LONGEST: Final = 200
 _MOST_NAMES: Final = 3
+_MOST_BEFORE: Final = 10
+_HASH: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +31,27 @@ class Sessions:
 
     Attributes
     ----------
+    timeline : Timeline
+        All sessions, also those that are older than its window.
     notes : tuple of str
         What belongs beside the benchmark: an accepted increase, where the window was cut.
     warnings : tuple of str
         What stands above every report until somebody acts.
     older : str
         Why sessions before the oldest of them don't count; empty where nothing cuts the window.
-    accepted_here : Acceptance or None
-        The acceptance of a run that the base revision lacks: the change under test brings it, so the only session is
-        that run, and there is nothing to measure again.
+    accepted : AcceptedLevel or None
+        A level that was accepted before any session of the main branch shows it: the only session is the run that was
+        accepted, and there is nothing to measure again. Either the base revision lacks that run, so the change under
+        test brings it; or it lies in a store that all branches share.
     """
 
     benchmark: Benchmark
+    timeline: Timeline
     found: tuple[Session, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     older: str = ""
-    accepted_here: Acceptance | None = None
+    accepted: AcceptedLevel | None = None
 
     @property
     def runs(self) -> tuple[tuple[Run, Benchmark], ...]:
@@ -85,16 +94,17 @@ def baseline_warnings(found: Sequence[Sessions], on: dt.date) -> tuple[str, ...]
 
 def _window(timeline: Timeline, baseline: Baseline, rules: WindowRules) -> Sessions:
     stretch = _stretch(timeline)
-    here = _accepted_here(stretch, timeline, baseline)
+    new = _newly_accepted(stretch, timeline, baseline)
     oldest = max(stretch.start, stretch.stop - rules.sessions)
     counting = timeline.sessions[oldest : stretch.stop][::-1]
     return Sessions(
         benchmark=timeline.benchmark,
-        found=counting if here is None else (timeline.sessions[here.start],),
+        timeline=timeline,
+        found=counting if new is None else (timeline.sessions[new.start],),
         notes=tuple(_notes(timeline, stretch, oldest)),
-        warnings=tuple(_warnings(timeline, stretch)),
+        warnings=tuple(_warnings(timeline, stretch, baseline.store, new if baseline.at_base is None else None)),
         older=_older(stretch.cut),
-        accepted_here=None if here is None else here.acceptance,
+        accepted=None if new is None else _level_of(new, timeline, baseline),
     )
 
 
@@ -128,19 +138,53 @@ def _older(cut: Accepted | ChangePoint | None) -> str:
     return f"before the level {'rose' if cut.log_ratio > 0 else 'fell'}"
 
 
-def _accepted_here(stretch: _Stretch, timeline: Timeline, baseline: Baseline) -> Accepted | None:
-    """Give the acceptance that decides and that the base revision does not have."""
-    if baseline.at_base is None:
-        return None
+def _newly_accepted(stretch: _Stretch, timeline: Timeline, baseline: Baseline) -> Accepted | None:
+    """Give the acceptance that decides and whose level no session of the main branch shows yet."""
     stored = (each for each in timeline.accepted if each.start < len(timeline.sessions))
     new = [
         each
         for each in stored
-        if not each.is_expired
-        and each.start >= stretch.start
-        and (each.acceptance.since or each.run_id) not in baseline.at_base
+        if not each.is_expired and each.start >= stretch.start and _is_new(each, timeline, baseline)
     ]
     return new[-1] if new else None
+
+
+def _is_new(each: Accepted, timeline: Timeline, baseline: Baseline) -> bool:
+    """Whether an acceptance is ahead of the main branch: the base revision lacks it, or no later session shows it.
+
+    git is not asked whether a head has the accepted commit: GitHub measures a merge commit that no branch ever has, and
+    a squash drops the others too, so after the merge the answer would still be no. What is recorded then shows it.
+    """
+    if baseline.at_base is not None:
+        return (each.acceptance.since or each.run_id) not in baseline.at_base
+    is_shared = baseline.store is not None and baseline.store.is_shared
+    return is_shared and each.acceptance.since is None and not _is_shown(each, timeline)
+
+
+def _is_shown(each: Accepted, timeline: Timeline) -> bool:
+    """Whether any session after the accepted one is nearer to it than to those before."""
+    later = [session.level for session in timeline.sessions[each.start + 1 :]]
+    if not each.start:
+        return bool(later)
+    level, before = timeline.sessions[each.start].level, _level_before(each, timeline)
+    return any(abs(found - level) < abs(found - before) for found in later)
+
+
+def _level_before(each: Accepted, timeline: Timeline) -> float:
+    return timeline.level(max(0, each.start - _MOST_BEFORE), each.start)
+
+
+def _level_of(new: Accepted, timeline: Timeline, baseline: Baseline) -> AcceptedLevel:
+    level = timeline.sessions[new.start].level
+    return AcceptedLevel(
+        by=printable(new.acceptance.by, limit=_LONGEST),
+        ratio=_ratio(level - _level_before(new, timeline)) if new.start else None,
+        is_here=baseline.at_base is not None,
+    )
+
+
+def _ratio(log: float) -> float:
+    return float(to_ratio(np.asarray(log)))
 
 
 def _notes(timeline: Timeline, stretch: _Stretch, oldest: int) -> Iterator[str]:
@@ -157,21 +201,39 @@ def _notes(timeline: Timeline, stretch: _Stretch, oldest: int) -> Iterator[str]:
         yield f"older sessions don't count: {change} since {_where(first)}"
 
 
-def _warnings(timeline: Timeline, stretch: _Stretch) -> Iterator[str]:
-    name = timeline.benchmark.name
+def _warnings(timeline: Timeline, stretch: _Stretch, store: StoreName | None, ahead: Accepted | None) -> Iterator[str]:
+    """Say what somebody has to look after. `ahead`: an acceptance in a store that all branches share."""
+    name, option = timeline.benchmark.name, "" if store is None else store.option
+    if ahead is not None and store is not None:
+        yield _holds_for_all(ahead, timeline, store)
     if stretch.expired is not None:
         acceptance = stretch.expired.acceptance
         yield (
             f"{name}: ACCEPTANCE EXPIRED on {acceptance.until}: {said_of(acceptance)}. {_what_counts(stretch)} "
-            "Bring the energy down, or accept it anew with `energygate baseline accept`."
+            f"Bring the energy down, or accept it anew with `energygate baseline accept{option}`."
         )
     for point in timeline.unaccepted:
         if _lapsed(point, timeline) is None:
             change = format_change(point.ratio)
             yield (
                 f"{name}: stored sessions are {change} since {_where(timeline.sessions[point.index])}, and nobody "
-                "accepted it. Find the cause, or accept it with `energygate baseline accept`."
+                f"accepted it. Find the cause, or accept it with `energygate baseline accept{option}`."
             )
+
+
+def _holds_for_all(ahead: Accepted, timeline: Timeline, store: StoreName) -> str:
+    """Say that an acceptance holds for branches that do not have what it is of, and what that costs them."""
+    session = timeline.sessions[ahead.start]
+    commit, unit = session.run.source.commit, timeline.benchmark.primary.unit
+    before = [_level_before(ahead, timeline)] if ahead.start else []
+    sizes = " \N{RIGHTWARDS ARROW} ".join(format_quantity(_ratio(level), unit) for level in (*before, session.level))
+    change = f" ({format_change(_ratio(session.level - before[0]))})" if before else ""
+    return (
+        f"{timeline.benchmark.name}: ACCEPTED BEFORE THE MERGE: {sizes}{change} at "
+        f"{'no commit' if commit is None else commit[:_HASH]}, {said_of(ahead.acceptance)}. All branches share "
+        f"{store.name}, so those without that change are compared with its level too: nothing of this benchmark is "
+        "judged until a session of the main branch shows it."
+    )
 
 
 def _what_counts(stretch: _Stretch) -> str:
@@ -190,7 +252,7 @@ def said_of(acceptance: Acceptance) -> str:
 
 def _where(session: Session) -> str:
     commit = session.run.source.commit
-    return f"{session.run.started_at:%Y-%m-%d} ({'no commit' if commit is None else commit[:12]})"
+    return f"{session.run.started_at:%Y-%m-%d} ({'no commit' if commit is None else commit[:_HASH]})"
 
 
 def _stale(found: Sequence[Sessions], on: dt.date) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`energygate ab`: a command at a revision and in the working tree, block by block, and the verdict."""
 
+import datetime as dt
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from energygate.judging import doubt_of, judge_interleaved
 from energygate.measure.deadline import Deadline
 from energygate.measure.interleave import Account, Measure, Side
 from energygate.model import Benchmark, OwnRules, Run, Source
-from energygate.pipeline import Finished, Job, Surroundings, attempt, open_job, write_reports
+from energygate.pipeline import Finished, Job, Surroundings, attempt, in_terms, open_job, write_reports
 from energygate.policy import Policy
 from energygate.settings import Mode, Settings
 from energygate.signals import interrupted_by_sigterm
@@ -69,9 +70,8 @@ def interleave(
         _require_decisive(first.template(Side.HEAD) if first.wrote_runs else job.session.run(), settings)
         measuring = _Measuring(job=job, sides=sides, surroundings=surroundings, tell=tell)
         measured = measuring.runs(first, command) if first.wrote_runs else measuring.command(first, command)
-        return _finished(
-            measured, settings, base=found, notes=(*sides.notes, *first.notes)
-        )  # kept before anything is cleaned up
+        # Kept before anything is cleaned up.
+        return _finished(measured, settings, base=found, notes=(*sides.notes, *first.notes), now=surroundings.now())
 
 
 def _require_program(word: str, settings: Settings) -> None:
@@ -203,7 +203,7 @@ class _Measuring:
         lacking = [word for word in command if (place.here / word).is_file() and not (place.cwd / word).exists()]
         if lacking:
             return f"git ignores {printable(lacking[0])}, so neither side has it."
-        return "it fails on both sides: is the command right?"
+        return "it fails, and on the other side too: is the command right?"
 
     def _plan(self, own: Mapping[str, OwnRules]) -> tuple[Plan, Policy]:
         """Plan the blocks of these benchmarks, judged also by what each says itself."""
@@ -263,12 +263,15 @@ def another_id(run_id: str, surroundings: Surroundings) -> str:
     return f"{run_id.rpartition('-')[0]}-{surroundings.token()}"
 
 
-def _finished(measured: _Measured, settings: Settings, *, base: Revision, notes: tuple[str, ...]) -> Finished:
+def _finished(
+    measured: _Measured, settings: Settings, *, base: Revision, notes: tuple[str, ...], now: dt.datetime
+) -> Finished:
     other, head = measured.run(Side.BASE), measured.run(Side.HEAD)
     missing = [benchmark for benchmark in other.benchmarks if head.benchmark(benchmark.name) is None]
     unused = settings.unused_patterns([benchmark.name for benchmark in (*head.benchmarks, *missing)])
     shown = (printable(note, limit=_NOTE_CHARS) for note in notes)
     report = judge_interleaved(other, head, measured.policy, missing=missing, warnings=(*shown, *unused))
+    report = in_terms(report, settings, now=now)
     unwritten = (*attempt(lambda: _save(measured, settings)), *write_reports(report, settings.reports))
     return Finished(run=head, report=report, unwritten=unwritten, compared=_compared(measured, base))
 

@@ -104,6 +104,7 @@ class Energy:
             )
         self._require_known_work()
         self._session.get_ready(AS_THE_TEST_FOUND_IT)
+        self._session.progress.began(self._name)
         self._series = self._session.series(
             self._name,
             self._settings,

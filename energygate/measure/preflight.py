@@ -77,11 +77,10 @@ def _hosted_runner(place: Whereabouts) -> Finding | None:
 
 
 def _virtual_machine(place: Whereabouts) -> Finding | None:
-    name = place.host.virtual_machine
-    if name is None or place.hosted:
+    if place.host.virtual_machine is None or place.hosted:
         return None
     return Finding(
-        what=f"This is a virtual machine ({name}).",
+        what="This is a virtual machine.",
         why="It shares its processor with others, whose load slows the work and is hardly seen from inside.",
         fix=_BARE_METAL,
     )

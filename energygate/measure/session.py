@@ -145,6 +145,7 @@ class Session:
         An interrupt keeps the trials that are complete, and goes on upwards.
         """
         self.get_ready(NOTHING_LOADED)
+        self.progress.began(workload.name)
         settings = replace(settings, warmup=max(settings.warmup, workload.least_warmups))
         series = self.series(workload.name, settings, adaptive=workload.repeatable, pids=workload.pids)
         if workload.name not in self.iterations:

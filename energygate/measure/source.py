@@ -1,14 +1,19 @@
 """Which commit is being measured, as git says it."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from energygate.errors import ConfigError
 from energygate.git import Git
 from energygate.model import Source
+from energygate.workloads.text import printable
 
 # A URL or user@host:path; the path of a clone on the same disk names no repository.
 _REMOTE = re.compile(r"(?:[a-z+]+://[^/]+/|[^/@]+@[^/:]+:)(?:.*/)?(?P<owner>[^/]+)/(?P<name>[^/]+?)(?:\.git)?/?$")
+_MOST_NAMED: Final = 3
+_RENAMED: Final = frozenset("RC")
 
 
 def read_source(folder: Path, *, ignore: str = "") -> Source:
@@ -35,15 +40,17 @@ def read_source(folder: Path, *, ignore: str = "") -> Source:
     if not commit:
         return Source()
     pathspec = [":(top)", f":(exclude){ignore}"] if ignore else [":(top)"]
-    status = git.ask("status", "--porcelain", "--untracked-files=no", "--", *pathspec)
+    status = git.ask("status", "--porcelain", "-z", "--untracked-files=no", "--", *pathspec)
     if status.returncode != 0:
         raise _not_described(folder, status.stderr)
+    changed = tuple(_changed(status.stdout))
     found = _REMOTE.match(_answer(git, "config", "--get", "remote.origin.url"))
     return Source(
         commit=commit,
         branch=_answer(git, "symbolic-ref", "--quiet", "--short", "HEAD") or None,
-        dirty=bool(status.stdout.strip()),
+        dirty=bool(changed),
         repository=f"{found['owner']}/{found['name']}" if found else None,
+        changed=_in_words(changed),
     )
 
 
@@ -51,6 +58,20 @@ def relative_to(path: Path, folder: Path) -> str:
     """Give a path below a folder as `read_source` ignores it, or nothing where it lies elsewhere."""
     full, home = path.resolve(), folder.resolve()
     return full.relative_to(home).as_posix() if full.is_relative_to(home) and full != home else ""
+
+
+def _changed(status: str) -> Iterator[str]:
+    """Give the paths in what `git status --porcelain -z` says; behind the new name of a file stands its old one."""
+    entries = iter(status.split("\0"))
+    for entry in filter(None, entries):
+        yield entry[3:]
+        if _RENAMED & set(entry[:2]):
+            next(entries)
+
+
+def _in_words(paths: Sequence[str]) -> str:
+    named = ", ".join(printable(path, limit=80) for path in paths[:_MOST_NAMED])
+    return f"{named} and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else named
 
 
 def _is_repository(git: Git) -> bool:

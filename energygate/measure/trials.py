@@ -39,6 +39,10 @@ _HEADROOM: Final = 1.3  # a machine that other work shares runs faster again at 
 class Progress(Protocol):
     """Who wants to hear how far it is."""
 
+    def began(self, name: str) -> None:
+        """Report that measuring `name` begins: what it needs is made ready, a server is started."""
+        ...
+
     def trial_done(self, name: str, *, done: int, wanted: int, trial: Trial | None) -> None:
         """Report one finished trial of `name`; `trial` is None for a warm-up."""
         ...

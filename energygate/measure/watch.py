@@ -15,6 +15,7 @@ from energygate.meters.group import MeterGroup
 from energygate.units import format_percent
 
 _PATIENCE_S: Final = 30.0
+_SILENT_S: Final = 3.0  # a shorter wait is not worth a line
 _LOOK_S: Final = 0.5  # a tick of 10 ms is then 2 % of it, well below the limits
 
 
@@ -87,6 +88,8 @@ class MachineWatch:
     ----------
     own_s : callable
         CPU seconds so far of what works for a window; see `measure.load.sample`.
+    tell : callable
+        Who hears of a wait for a quiet machine that takes long.
 
     Notes
     -----
@@ -101,11 +104,13 @@ class MachineWatch:
         limits: NoiseLimits,
         clock: Clock,
         own_s: Callable[[Window], float | None] = tree_cpu_s,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._roots = roots
         self._limits = limits
         self._clock = clock
         self._own_s = own_s
+        self._tell = tell
         self._sensors = Sensors(roots.sysfs)
         self._at_start = self._sensors.look()
         self._waited = False
@@ -126,15 +131,19 @@ class MachineWatch:
             return ()
         self._waited = True
         started, first = self._clock.now_s(), self._sample(Window())
-        before = first
+        before, told = first, False
         while True:
             self._clock.sleep(_LOOK_S)
             after = self._sample(Window())
             load = load_between(before, after)
             if load.foreign is None or load.foreign - load.tick_error < self._limits.foreign / 2:
                 return ()
-            if self._clock.now_s() - started >= _PATIENCE_S:
+            waited_s = self._clock.now_s() - started
+            if waited_s >= _PATIENCE_S:
                 return (_never_quiet(load_between(first, after)),)
+            if waited_s >= _SILENT_S and not told:
+                self._tell(_waiting(load_between(first, after)))
+                told = True
             before = after
 
     def _sample(self, window: Window) -> Sample:
@@ -163,7 +172,9 @@ class MachineWatch:
         )
 
 
-def watch_for(meters: MeterGroup, *, roots: Roots, limits: NoiseLimits, clock: Clock) -> Watch:
+def watch_for(
+    meters: MeterGroup, *, roots: Roots, limits: NoiseLimits, clock: Clock, tell: Callable[[str], None]
+) -> Watch:
     """Give what watches the trials of these meters.
 
     Nothing is watched where windows are played back. Where no meter counts the whole machine foreign load is in no
@@ -171,7 +182,8 @@ def watch_for(meters: MeterGroup, *, roots: Roots, limits: NoiseLimits, clock: C
     """
     if meters.is_replay:
         return Unwatched()
-    return MachineWatch(roots, limits=limits if meters.counts_the_machine else NoiseLimits.none(), clock=clock)
+    limits = limits if meters.counts_the_machine else NoiseLimits.none()
+    return MachineWatch(roots, limits=limits, clock=clock, tell=tell)
 
 
 def _fault(changed: tuple[str, ...], throttled: int | None) -> MeasurementInvalid | None:
@@ -189,6 +201,11 @@ def _fault(changed: tuple[str, ...], throttled: int | None) -> MeasurementInvali
             "limit, or set trials.cooldown.",
         )
     return None
+
+
+def _waiting(load: Load) -> str:
+    busy = format_percent(load.foreign or 0.0)
+    return f"waiting for a quiet machine, at most {_PATIENCE_S:g} s: other work keeps {busy} of it busy"
 
 
 def _never_quiet(load: Load) -> str:

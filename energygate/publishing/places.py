@@ -27,8 +27,15 @@ def annotations_of(report: GateReport, *, top: Path, here: Path, settings: str) 
 def _from_top(path: str, *, top: Path, here: Path) -> str:
     """Give the path of the file that is meant; where there is none, as it was told."""
     candidates = (Path(os.path.normpath(folder / path)) for folder in _up_to(top, here))
-    file = next((each for each in candidates if each.is_relative_to(top) and each.is_file()), None)
+    file = next((each for each in candidates if each.is_relative_to(top) and _is_file(each)), None)
     return path if file is None else str(file.relative_to(top))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as for a name that is longer than any can be
+        return False
 
 
 def _up_to(top: Path, here: Path) -> Iterator[Path]:

@@ -51,12 +51,21 @@ class Told:
     started_at: dt.datetime | None = None
 
     @classmethod
-    def of(cls, report: GateReport, *, exit_code: int, never_fail: bool, notes: tuple[Annotation, ...] = ()) -> Self:
-        """Tell of a report. Where the job leaves with another code than the report's, that is said too."""
+    def of(
+        cls,
+        report: GateReport,
+        *,
+        exit_code: int,
+        never_fail: bool,
+        why: str = "",
+        notes: tuple[Annotation, ...] = (),
+    ) -> Self:
+        """Tell of a report. Where the job leaves with another code than the report's, that is said, and `why`."""
         title, word = rows.title(report), rows.in_a_word(report)
         if exit_code != report.exit_code:
-            why = f"the job leaves with {exit_code}, for another reason than these figures: its log says which"
-            report = structs.replace(report, exit_code=exit_code, warnings=(why, *report.warnings))
+            other = f"the job leaves with {exit_code}, for another reason than these figures"
+            other += f". {why}" if why else ": its log says which"
+            report = structs.replace(report, exit_code=exit_code, warnings=(other, *report.warnings))
             title, word = f"the job leaves with {exit_code}; {title}", _FAILED
         return cls(
             title=title,
@@ -71,9 +80,9 @@ class Told:
         )
 
     @classmethod
-    def of_nothing(cls, *, exit_code: int, never_fail: bool) -> Self:
-        """Tell that a job failed without a report."""
-        render = partial(render_unjudged, exit_code)
+    def of_nothing(cls, *, exit_code: int, never_fail: bool, why: str = "") -> Self:
+        """Tell that a job failed without a report, and why, as far as that is known."""
+        render = partial(render_unjudged, exit_code, why=why)
         return cls(
             title=unjudged_title(exit_code),
             word=_NOTHING,

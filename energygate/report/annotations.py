@@ -23,6 +23,7 @@ _TITLE: Final = 255  # what a check run takes
 _MESSAGE: Final = 4000  # the runner cuts what a command says at 4,096
 _REASON: Final = 1000
 _NAME: Final = 200
+_PATH: Final = 4096  # what Linux takes
 
 
 def annotations(report: GateReport, *, settings: str = _SETTINGS) -> tuple[Annotation, ...]:
@@ -39,20 +40,26 @@ def annotations(report: GateReport, *, settings: str = _SETTINGS) -> tuple[Annot
             line=place.line,
             level=_LEVELS[line.row.outcome],
             title=_title(line.row),
-            message=_message(report, line.row),
+            message=explanation(report, line.row),
         )
         for line in rows.lines(report)
         if line.row.outcome in _LEVELS
-        for place in (_place(line.row, settings),)
+        for place in (place_of(line.row, settings=settings),)
     )
 
 
-def _place(row: Row, settings: str) -> Location:
-    """Where a row is defined, if that is in the repository."""
-    found = row.location
-    if found is None or found.file.startswith("/") or ".." in found.file.split("/"):
-        return Location(file=settings, line=1)
-    return found
+def place_of(row: Row, *, settings: str = _SETTINGS) -> Location:
+    """Where a row is defined; the first line of the settings file where that is unknown or not in the repository."""
+    return own_place(row) or Location(file=settings, line=1)
+
+
+def own_place(row: Row) -> Location | None:
+    """Where a row is defined, if that is in the repository and can be written as it is."""
+    place = row.location
+    if place is None or place.file != printable(place.file, limit=_PATH):
+        return None
+    is_outside = place.file.startswith("/") or ".." in place.file.split("/")
+    return None if is_outside else place
 
 
 def _title(row: Row) -> str:
@@ -61,17 +68,18 @@ def _title(row: Row) -> str:
     return printable(f"{rows.WORDS[row.outcome]}: {_name(row)}{change}", limit=_TITLE)
 
 
-def _message(report: GateReport, row: Row) -> str:
+def explanation(report: GateReport, row: Row) -> str:
     """Give the ratio with its interval, both sides, the reason, and what to run to see it again."""
+    command = again(report, row)
+    return printable(f"{found(row)} See it again: {command}" if command else found(row), limit=_MESSAGE)
+
+
+def found(row: Row) -> str:
+    """Give the ratio with its interval, both sides, the evidence, and the reason."""
     figures = [rows.change_with_interval(row), rows.sides(row), rows.evidence(row)]
     reason = printable(row.reason, limit=_REASON)
-    said = [
-        f"{_name(row)}: {'; '.join(figure for figure in figures if figure)}.",
-        ended(f"{reason[:1].upper()}{reason[1:]}"),
-    ]
-    if command := again(report, row):
-        said.append(f"See it again: {command}")
-    return printable(" ".join(said), limit=_MESSAGE)
+    figured = f"{_name(row)}: {'; '.join(figure for figure in figures if figure)}."
+    return f"{figured} {ended(f'{reason[:1].upper()}{reason[1:]}')}"
 
 
 def _name(row: Row) -> str:

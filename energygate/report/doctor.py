@@ -54,7 +54,7 @@ class _Mend:
 
 
 def render_doctor(diagnosis: Diagnosis, *, color: bool) -> str:
-    """Render it as text, ANSI-coloured if `color`. The last line is the conclusion."""
+    """Render it as text, ANSI-coloured if `color`. The last paragraph is the conclusion."""
     return to_text(_lines(_in_settings(diagnosis)), color=color)
 
 
@@ -67,7 +67,7 @@ def doctor_document(diagnosis: Diagnosis) -> dict[str, Any]:
     machine = diagnosis.machine
     return {
         "usable": diagnosis.can_gate,
-        "conclusion": _conclusion(diagnosis),
+        "conclusion": conclusion(diagnosis),
         "machine": {
             "hardware_fingerprint": machine.fingerprint,
             "label": machine.label,
@@ -166,7 +166,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[Text]:
         yield from _mending(number, mend)
     yield Text()
     style = "bold green" if diagnosis.can_gate else "bold red"
-    yield from _filled(_conclusion(diagnosis), first="", later="", style=style)
+    yield from _filled(conclusion(diagnosis), first="", later="", style=style)
 
 
 def _summary(diagnosis: Diagnosis, mends: int) -> str:
@@ -303,7 +303,8 @@ def _filled(text: str, *, first: str, later: str, style: str = "") -> Iterator[T
     return (Text(line.replace(_HELD, " "), style=style) for line in lines)
 
 
-def _conclusion(diagnosis: Diagnosis) -> str:
+def conclusion(diagnosis: Diagnosis) -> str:
+    """Say in one line what it comes to: whether a run would measure here, and with what."""
     if diagnosis.lacking:
         asked = f"The configuration asks for {_listed(diagnosis.lacking)}"
         return f"{asked}, which cannot be used here: a run would stop with exit code 5."
@@ -325,8 +326,8 @@ def _conclusion(diagnosis: Diagnosis) -> str:
     if others:
         return f"`meters: [auto]` finds no counter here, so a run would measure nothing. Ask for {' or '.join(others)}."
     return (
-        "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
-        f"instead, labelled; it decides {_leave(diagnosis)}."
+        "No hardware counter can be used here, so a run measures no energy: it estimates it from CPU seconds, labelled "
+        f"so. That decides {_leave(diagnosis)}."
     )
 
 

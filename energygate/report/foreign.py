@@ -1,7 +1,8 @@
 """A report that nobody vouches for: what a fork's run wrote is data, bounded, and judged anew (docs/github.md#forks).
 
 What it measured is taken as it says. What follows from that is not: the verdict, the counts and the exit code are made
-here, by the functions that make them for a run of one's own.
+here, by the functions that make them for a run of one's own. Its evidence is left out: whatever is published of such a
+report shows none of it, so nothing has to be believed of it.
 """
 
 import json
@@ -14,20 +15,19 @@ import msgspec
 from msgspec import structs
 
 from energygate.errors import RelayRefused, split_path
-from energygate.gate import exit_code, overall
-from energygate.model import GateReport, Outcome, count_outcomes
+from energygate.model import GateReport
+from energygate.report.concluded import concluded
 from energygate.report.soundness import SHALLOW, require_bounded, require_sound
 
 _MOST_TEXT: Final = 500
 _MOST_NOTES: Final = 50
-_SEVERITY: Final = {outcome: place for place, outcome in enumerate(Outcome)}
 
 
 def decode_foreign(data: bytes, head_sha: str) -> GateReport:
     """Read what a fork's run reported, as far as it keeps to the rules.
 
-    Sentences are cut where they are too long: an honest one may quote a log. Anything else that is too long, too large,
-    unknown or impossible is refused.
+    Sentences are cut where they are too long: an honest one may quote a log. Evidence is left out, whatever it says.
+    Anything else that is too long, too large, unknown or impossible is refused.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def decode_foreign(data: bytes, head_sha: str) -> GateReport:
     require_sound(report)
     if report.head.commit != head_sha:
         raise RelayRefused("a report describes the commit of its run", f"{report.head.commit}, not {head_sha}")
-    return _judged(report)
+    return concluded(report)  # nothing stands that the comparisons do not say
 
 
 def _typed(decode: Callable[[], GateReport]) -> GateReport:
@@ -67,6 +67,8 @@ def _read(data: bytes) -> GateReport:
         given = json.loads(text, object_pairs_hook=_without_doubles)  # looks into what msgspec skips, too
     except (msgspec.DecodeError, ValueError) as error:
         raise RelayRefused("a report is one JSON document in UTF-8", str(error)) from error
+    given.pop("evidence", None)
+    report = structs.replace(report, evidence=())
     if unknown := next(_left_out(given, msgspec.to_builtins(report), "$"), None):
         raise RelayRefused("a report has no fields but those of its schema", f"an unknown field, {unknown}")
     return report
@@ -125,12 +127,3 @@ def _printable(value: Any) -> Any:
             return "".join(" " if unicodedata.category(char) == "Cc" else char for char in value)
         case _:
             return value
-
-
-def _judged(report: GateReport) -> GateReport:
-    """Put the worst first, as a report has it, and let nothing stand that the comparisons do not say."""
-    rows = tuple(sorted(report.comparisons, key=lambda row: _SEVERITY[row.outcome]))
-    code = exit_code(rows, [Outcome(name) for name in report.policy.fail_on])
-    return structs.replace(
-        report, verdict=overall(rows, code), exit_code=code, counts=count_outcomes(rows), comparisons=rows
-    )

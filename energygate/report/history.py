@@ -29,7 +29,7 @@ def history_document(trends: Sequence[Trend]) -> dict[str, Any]:
 def sparkline(values: Sequence[float], *, bars: str = _BARS) -> str:
     """One bar for each value, from the smallest to the largest; values that hardly differ are all low."""
     low, high = min(values), max(values)
-    span = max(high - low, 0.01 * high)  # the noise of a quiet machine must not look like a mountain range
+    span = max(high - low, 0.01 * high) or 1.0  # the noise of a quiet machine must not look like a mountain range
     return "".join(bars[int((value - low) / span * (len(bars) - 1))] for value in values)
 
 

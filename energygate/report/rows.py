@@ -5,8 +5,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from energygate.model import GateReport, Label, MeterInfo, Metric, Net, Outcome, Row, Times, count_outcomes
-from energygate.units import MINUS, format_change, format_p, format_quantity, format_uncertainty
+from energygate.model import (
+    AcceptedLevel,
+    GateReport,
+    Label,
+    MeterInfo,
+    Metric,
+    Net,
+    Outcome,
+    Row,
+    Times,
+    count_outcomes,
+)
+from energygate.units import MINUS, accepted_size, format_change, format_p, format_quantity, format_uncertainty
 from energygate.workloads.text import printable
 
 SIGNS: Final = {
@@ -142,10 +153,38 @@ def headline(report: GateReport, *, quote: Callable[[str], str] = str) -> str:
     if found <= _FINE:
         return "no regression found"
     if found <= _NOT_JUDGED:
-        what = "nothing valid was measured" if found <= _NOT_MEASURED else "nothing could be judged"
-        return f"{what}: {quote(worst.reason)}"
+        return f"nothing valid was measured{_unmeasured(worst)}" if found <= _NOT_MEASURED else _unjudged(found)
+    if worst.accepted is not None and worst.outcome is Outcome.INCONCLUSIVE:
+        return f"{accepted(worst.accepted)} by {quote(worst.accepted.by)}: {quote(worst.benchmark)}"
     word = "over the limit" if worst.outcome is Outcome.OVER_LIMIT else WORDS[worst.outcome]
     return f"{word}. {quote(worst.benchmark)} {_said_of(worst, quote)}"
+
+
+def accepted(level: AcceptedLevel) -> str:
+    """Say what somebody accepts: `increase of 30.0 % accepted here`."""
+    return f"{accepted_size(level.ratio)} accepted {'here' if level.is_here else 'before the merge'}"
+
+
+def alone(report: GateReport) -> str:
+    """Say that what is accepted is not compared with all stored runs; empty where nothing is, or where there is one."""
+    is_accepted = any(row.accepted is not None for row in report.comparisons)
+    return "; what is accepted, with one of them alone" if is_accepted and len(report.baseline.runs) > 1 else ""
+
+
+def _unmeasured(worst: Row) -> str:
+    """Why nothing valid was measured, where a word or two say it: numbers that may not decide are no measurement."""
+    if worst.estimated and worst.head is not None:
+        return f": the figures are {DOUBTFUL[worst.label or 'estimate']}"
+    return ": benchmarks are missing" if worst.outcome is Outcome.MISSING else ""
+
+
+def _unjudged(found: set[Outcome]) -> str:
+    """What is lacking where nothing could be compared."""
+    if found == {Outcome.NO_BASELINE}:
+        return "nothing could be judged: no baseline yet"
+    if found == {Outcome.INCOMPARABLE}:
+        return "nothing could be judged: nothing comparable is stored"
+    return "nothing could be judged"
 
 
 def title(report: GateReport) -> str:
@@ -228,6 +267,14 @@ def sides(row: Row) -> str:
     return f"{base} \N{RIGHTWARDS ARROW} {typical(row.head, row)}"
 
 
+def figures(row: Row) -> tuple[str, str]:
+    """Both sides' typical values for two columns, the unit beside the head's: `3.41` and `3.84 J/request`."""
+    if row.base is None:
+        return _ABSENT, typical(row.head, row)
+    number = format_quantity(row.base, row.metric.unit, like=row.base).partition(" ")[0]
+    return f"limit {number}" if row.how == "limit" else number, typical(row.head, row)
+
+
 def cheaper_tokens(line: Line) -> str:
     """Say that tokens got cheaper and requests dearer, where both are established; else nothing."""
     row, beside = line.row, line.per_token
@@ -281,6 +328,13 @@ def doubt(label: Label) -> str:
 
 def _counted(meter: MeterInfo) -> str:
     return meter.detail if meter.kind == "estimate" and meter.detail else ", ".join(meter.domains)
+
+
+def fineness(meter: MeterInfo) -> str:
+    """How finely it measures; nothing where each reading is exact."""
+    every = f", refreshed every {format_quantity(meter.update_interval_s, 's')}" if meter.update_interval_s else ""
+    steps = f", steps of {format_quantity(meter.resolution_j, 'J')}" if meter.resolution_j else ""
+    return f"{every}{steps}"
 
 
 def times(row: Row) -> str:

@@ -1,9 +1,10 @@
-"""The rules for a report that nobody vouches for: what is beyond all measure, and what cannot be.
+"""The rules for a report from a file: what is beyond all measure, and what cannot be.
 
-Each is raised as RelayRefused, which names it.
+One that nobody vouches for must keep to all of them; RelayRefused names what is broken. One of one's own must hold no
+number that cannot be.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ _MOST_TEXT: Final = 500
 _Name = Annotated[str, Meta(min_length=1, max_length=_MOST_NAME)]
 _Ratio = Annotated[float, Meta(gt=0)]
 _Share = Annotated[float, Meta(ge=0)]
+_Demand = tuple[str, Sequence[Any], Any]
 _Chance = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -56,32 +58,60 @@ def _require_at_most(most: int, found: int, what: str) -> None:
 
 def require_sound(report: GateReport) -> None:
     """Refuse a report whose values cannot be, though they have the right types."""
-    for rule, values, each in _demands(report):
+    for rule, found in _broken((*_demands(report), *_demands_on_numbers(report))):
+        raise RelayRefused(rule, found)
+
+
+def impossible(report: GateReport) -> str:
+    """Say which rule is broken by what no format could show; empty where none is."""
+    machines = [report.machine, *([report.baseline.machine] if report.baseline.machine else [])]
+    if any(_is_deep([machine.hard, machine.soft], _MOST_LEVELS) for machine in machines):
+        return SHALLOW
+    return next((f"{rule}: {found}" for rule, found in _broken(_demands_on_numbers(report))), "")
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(_is_deep(each, levels - 1) for each in inner)
+
+
+def _broken(demands: Iterable[_Demand]) -> Iterator[tuple[str, str]]:
+    """Give each rule that is broken, and by what."""
+    for rule, values, each in demands:
         try:
             msgspec.convert([value for value in values if value is not None], list[each])  # type: ignore[valid-type]
         except msgspec.ValidationError as error:
-            raise RelayRefused(rule, split_path(str(error))[0]) from error
+            yield rule, split_path(str(error))[0]
 
 
-def _demands(report: GateReport) -> Iterator[tuple[str, Sequence[Any], Any]]:
-    """Give each rule with the values that it is about and the type that they must have."""
+def _demands(report: GateReport) -> Iterator[_Demand]:
+    """Give each rule of texts with the values that it is about and the type that they must have."""
     base, policy = report.base, report.policy
     runs = [report.head.run_id, *report.baseline.runs, *([base.run_id] if base else [])]
     yield "runs are named as energygate names them", runs, RunId
     commits = [report.head.commit, *report.baseline.commits, base.commit if base else None]
     yield "commits are named by whole hashes", commits, Commit
     yield "what fails is named by outcomes", policy.fail_on, Outcome
+    machine = report.baseline.machine
+    labels = [report.machine.label, *([machine.label] if machine else [])]
+    names = [*labels, *(name for meter in report.meters for name in (meter.name, *meter.domains))]
+    yield f"names have 1 to {_MOST_NAME} characters", names, _Name
+    for row in report.comparisons:
+        yield f"names have 1 to {_MOST_NAME} characters", [row.benchmark, row.anchor or None], _Name
+
+
+def _demands_on_numbers(report: GateReport) -> Iterator[_Demand]:
+    """Give those of numbers in the same way."""
+    policy = report.policy
     shares = [policy.budget, policy.min_effect, policy.false_alarms]
     yield "the policy's numbers are fractions, above 0 and at most 1", shares, Fraction
-    names = [report.machine.label, *(name for meter in report.meters for name in (meter.name, *meter.domains))]
-    yield f"names have 1 to {_MOST_NAME} characters", names, _Name
     for row in report.comparisons:
         yield from _demands_on(row)
 
 
-def _demands_on(row: Row) -> Iterator[tuple[str, Sequence[Any], Any]]:
-    yield f"names have 1 to {_MOST_NAME} characters", [row.benchmark, row.anchor or None], _Name
-    yield "ratios are above 0", [row.ratio, row.ratio_low, row.ratio_high, row.detectable], _Ratio
+def _demands_on(row: Row) -> Iterator[_Demand]:
+    accepted = row.accepted.ratio if row.accepted else None
+    yield "ratios are above 0", [row.ratio, row.ratio_low, row.ratio_high, row.detectable, accepted], _Ratio
     yield "ratios of parts are not negative", [*row.domains.values(), *row.work.values()], _Share
     yield "p-values lie between 0 and 1", [row.p_value, row.p_adjusted], _Chance
-    yield "quantities are not negative", [row.base, row.head, *row.history], Joules
+    yield "quantities lie between 0 and 1e12", [row.base, row.head, *row.history], Joules

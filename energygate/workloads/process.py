@@ -25,7 +25,16 @@ TAIL_LINES: Final = 20
 _TAIL_BYTES: Final = 65536  # twenty lines as they are shown, and much more
 _LONGEST_POLL_MS: Final = 2**31 - 1
 _REAPED_S: Final = 2.0  # how long the kernel gets to remove a process that has ended
-_SECRET_NAMES: Final = frozenset({"ENERGYGATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"})
+_SECRET_NAMES: Final = frozenset(
+    {
+        "ENERGYGATE_GITHUB_TOKEN",
+        "GITHUB_TOKEN",
+        "GH_TOKEN",
+        "ENERGYGATE_ELECTRICITYMAPS_TOKEN",
+        "ENERGYGATE_WATTTIME_USER",
+        "ENERGYGATE_WATTTIME_PASSWORD",
+    }
+)
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -158,7 +167,7 @@ def described(status: int) -> str:
 
 
 def child_environment(environ: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
-    """Our environment without the tokens that let us write to a repository, and with what the suite adds."""
+    """Our environment without the keys that are ours alone, and with what the suite adds."""
     kept = {
         name: value for name, value in environ.items() if name not in _SECRET_NAMES and not name.startswith("ACTIONS_")
     }

@@ -31,7 +31,9 @@ def elsewhere(day):
 
 
 def test_a_store_that_nobody_wrote_to_is_empty(opened):
-    assert (opened().everything(), opened().load(FINGERPRINT), opened().remarks()) == ((), Baseline(), ())
+    found = opened().load(FINGERPRINT)
+    assert (opened().everything(), found, opened().remarks()) == ((), Baseline(absent=found.absent), ())
+    assert found.absent  # said in words, so that a misspelt store does not look like the first day
 
 
 def test_what_one_job_stores_another_reads_by_machine_newest_first(opened):

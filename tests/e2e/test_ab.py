@@ -274,7 +274,7 @@ def test_a_command_that_fails_on_both_sides_is_asked_after(bench):
     assert (code, report["comparisons"][0]["reason"]) == (
         5,
         (
-            "base: it fails on both sides: is the command right? The command exited with status 1. "
+            "base: it fails, and on the other side too: is the command right? The command exited with status 1. "
             "Its last lines: no compiler"
         ),
     )

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fakes import a_report
+from fakes import a_report, a_row
 from fakes_git import ROOT, STEADY, Repository
 
 from energygate.cli.action import action
+from energygate.model import Outcome
 from energygate.report.json import encode_report
 from energygate.workloads.proc import stat_of
 
@@ -113,9 +114,9 @@ class Job:
         entries = (self.folder / "seen").read_bytes().decode().split("\0")
         return dict(entry.partition("=")[::2] for entry in entries if entry)
 
-    def reports(self, **how):
+    def reports(self, outcome=Outcome.PASS, **how):
         """Lay a report ready that the command copies."""
-        (self.folder / "report.made").write_bytes(encode_report(a_report(**how)))
+        (self.folder / "report.made").write_bytes(encode_report(a_report(a_row(outcome=outcome), **how)))
 
     def windows(self, name, factor=1.0):
         lines = (json.dumps({"energy_j": {"package-0": factor * e}, "duration_s": 2.0}) for e in STEADY)
@@ -137,7 +138,7 @@ def outside_the_fence(out):
 
 
 def test_a_regression_is_in_the_outputs_and_the_step_itself_passes_so_that_it_is_published(job):
-    job.reports(exit_code=1, verdict="failed")
+    job.reports(Outcome.REGRESSED, exit_code=1, verdict="failed")
     code, out = job(f"{REPORTED}; exit 1")
     outputs = job.outputs()
     assert code == 0, out
@@ -158,7 +159,9 @@ def test_a_command_that_fails_for_another_reason_is_2_with_that_sentence(job):
 
 def test_a_command_that_measures_nothing_is_5(job):
     code, out = job("echo nothing")
-    assert (code, job.outputs()) == (0, {"exit-code": "5"})
+    outputs = job.outputs()
+    assert (code, outputs["exit-code"]) == (0, "5")
+    assert outputs["why"].startswith("The command left with 0 and wrote no report. It must measure with ")
     assert outside_the_fence(out)[1][-1].startswith(
         "::error title=energygate::The command left with 0 and wrote no report. "
     )
@@ -250,8 +253,40 @@ def test_the_suites_of_a_real_command_are_judged_and_reported_where_the_action_l
 def test_a_counter_that_cannot_be_read_is_5(job):
     (job.folder / "sys").mkdir()
     code, out = job("energygate run a.energy.yml --meters rapl --sysfs sys")
-    assert (code, job.outputs()) == (0, {"exit-code": "5"})
+    assert (code, job.outputs()) == (
+        0,
+        {"exit-code": "5", "why": "The command left with 5: nothing valid was measured."},
+    )
     assert "error: No RAPL counters in " in outside_the_fence(out)[0]
+
+
+def test_a_command_that_empties_the_runners_folder_has_measured_nothing(job):
+    job.reports()
+    code, _ = job(f'{REPORTED}; rm -r "$RUNNER_TEMP"/*')
+    assert (code, job.outputs()["exit-code"]) == (0, "5")
+
+
+def test_a_setup_that_empties_the_runners_folder_is_named(job):
+    code, out = job("touch seen", ENERGYGATE_SETUP=f"rm -r {job.temporary}")
+    assert code == 2
+    assert re.search("::error title=energygate::Cannot make a pipe in .*: No such file or directory\\. ", out)
+    assert not (job.folder / "seen").exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            """(printf '{"x":'; printf '[%.0s' {1..100000}) > $FILE""",
+            "the report: not a complete JSON document (maximum recursion depth ",
+        ),
+        ('ln -s /proc/self/mem "$FILE"', "Cannot read the report: Input/output error. "),
+    ],
+)
+def test_a_report_that_cannot_be_read_is_2_and_said(job, made, said):
+    code, out = job(f'FILE="${{ENERGYGATE_REPORT#json:}}"; {made}')
+    assert code == 2
+    assert out.splitlines()[-1].startswith(f"::error title=energygate::{said}")
 
 
 def test_setup_runs_once_at_the_top_without_a_shell_and_each_side_gets_an_environment_of_its_own(job):
@@ -268,8 +303,9 @@ def test_setup_runs_once_at_the_top_without_a_shell_and_each_side_gets_an_enviro
 
 def test_a_setup_that_fails_is_2_and_nothing_is_measured(job):
     code, out = job("touch seen", ENERGYGATE_SETUP="false")
-    assert (code, job.outputs()) == (0, {"exit-code": "2"})
-    assert out.splitlines()[-1] == ("::error title=energygate::input setup: the command exited with status 1.")
+    why = "input setup: the command exited with status 1."
+    assert (code, job.outputs()) == (0, {"exit-code": "2", "why": why})
+    assert out.splitlines()[-1] == f"::error title=energygate::{why}"
     assert not (job.folder / "seen").exists()
 
 
@@ -283,6 +319,10 @@ def test_a_setup_that_fails_is_2_and_nothing_is_measured(job):
         ({"ENERGYGATE_FAIL_ON": "pass"}, "input fail-on: 'pass': it is a proven pass; "),
         ({"ENERGYGATE_CONFIG": "gone.yml"}, "Cannot read "),
         ({"ENERGYGATE_SETUP": "'"}, 'input setup: "\'": No closing quotation.'),
+        (
+            {"ENERGYGATE_SETUP": "pip install a\npip install b\n"},
+            "input setup: 'pip install a\\npip install b\\n': several ",
+        ),
         ({"ENERGYGATE_AGAINST": "v9"}, "There is no commit v9 here. "),
         ({"GITHUB_EVENT_NAME": "issue_comment"}, "energygate does nothing about the event issue_comment. "),
         ({"GITHUB_EVENT_NAME": "pull_request_target"}, "The event is pull_request_target, which is refused "),

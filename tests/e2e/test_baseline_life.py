@@ -300,7 +300,7 @@ def test_what_is_not_stored_is_said(energygate, command):
     assert (code, out) == (4, "")
     assert err == (
         f"error: {energygate.folder}/baselines holds no run. `energygate baseline list` shows the stored runs; "
-        "`energygate run --mode record` or `pytest --energy --energy-mode=record` stores one.\n"
+        "`energygate run --mode record` or `python -m pytest --energy --energy-mode=record` stores one.\n"
     )
     energygate.add(session(1))
     code, out, err = energygate(command, "another")

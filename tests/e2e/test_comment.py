@@ -208,6 +208,7 @@ def test_on_a_laptop_there_is_nowhere_to_publish_and_the_error_says_what_to_do(s
         ([], {"ENERGYGATE_NEVER_FAIL": "1"}, "input never-fail: '1': it may be: true, false."),
         ([], {"GITHUB_EVENT_NAME": "pull_request_target"}, "The event is pull_request_target, which is refused "),
         ([], {"ENERGYGATE_EXIT_CODE": "²"}, "ENERGYGATE_EXIT_CODE is no exit code. "),
+        ([], {"ENERGYGATE_EXIT_CODE": "1" * 5000}, "ENERGYGATE_EXIT_CODE is no exit code. "),
         ([], {}, "There is no report to publish. Give one: energygate comment REPORT.json."),
         (["gone.json"], {}, "Cannot read gone.json: No such file or directory. Give a report that is there."),
         ([], MAIN, "There is no run to record. Name in ENERGYGATE_RUN_FILE what --save wrote; "),
@@ -242,9 +243,10 @@ def test_a_recorded_run_is_stored_on_the_branch_the_checkout_is_as_it_was_and_no
     assert (code, out, err) == (0, f"stored as git:energy-baselines/{stored}\n", "")
     assert step.summary.startswith(
         f"## Energy: 1 benchmark measured\n\nAt [`cccccccccccc`](https://github.com/acme/widgets/commit/{'c' * 40}). "
-        f"It is stored as `git:energy-baselines/{stored}`.\n\n```text\n"
+        f"It is stored as `git:energy-baselines/{stored}`. Session 1 of the 3 that stored runs need to fail a change."
+        "\n\n```text\n"
     )
-    assert f"\n{NAME}\n" in step.summary
+    assert f"\nmeasured  {NAME}  " in step.summary
     assert step.clone.state()["files"] == before
     assert (github.requests, step.outputs) == ([], {})
     assert not is_shown(github.token, step.written())
@@ -275,7 +277,7 @@ def test_what_is_no_session_is_one_warning_and_stands_in_the_summary(step):
 def test_a_push_that_is_refused_is_2_the_file_is_kept_and_named_and_no_token_is_shown(step, github):
     hook = step.remote.bare / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text('#!/bin/sh\necho "$GIT_CONFIG_VALUE_1" >&2\nexit 1\n')
+    hook.write_text("#!/bin/sh\nenv | sed -n 's/^GIT_CONFIG_VALUE_[0-9]*=//p' >&2\nexit 1\n")
     hook.chmod(0o755)
     run_file = step.run_file()
     code, out, err = step.start(**MAIN, ENERGYGATE_RUN_FILE=run_file, ENERGYGATE_BASELINES="git:energy-baselines")
@@ -286,7 +288,7 @@ def test_a_push_that_is_refused_is_2_the_file_is_kept_and_named_and_no_token_is_
     assert f"{run_file} is kept, and was not recorded. Give the job `contents: write`" in out
     assert Path(run_file).is_file()
     assert "remote: ***" in out
-    assert "**It is not stored.** ``Cannot write to branch energy-baselines at origin: tried 6 times, " in step.summary
+    assert "**It is not stored.** `Cannot write to branch energy-baselines at origin: tried 6 times, " in step.summary
     assert not is_shown(github.token, out + step.written())
 
 
@@ -296,7 +298,7 @@ def test_a_run_of_uncommitted_changes_is_not_stored_and_the_summary_still_has_it
     assert code == 2
     assert out.startswith("::error title=energygate::The working tree has uncommitted changes")
     assert "**It is not stored.** `The working tree has uncommitted changes" in step.summary
-    assert f"\n{NAME}\n" in step.summary
+    assert f"\nmeasured  {NAME}  " in step.summary
 
 
 def test_a_job_that_failed_stores_nothing_and_asks_for_no_permission(step, github):

@@ -73,6 +73,14 @@ def test_without_a_counter_it_is_5_with_the_reason(doctor, tmp_path):
     assert (code, err) == (5, "")
     assert "\nrapl        not usable [1]: No RAPL counters in" in out
     assert out.splitlines()[-1].endswith("`allow_estimates: true`.")
+    assert doctor("--sysfs", empty, "--quiet") == (
+        5,
+        (
+            "No hardware counter can be used here, so a run measures no energy: it estimates it from CPU seconds, "
+            "labelled so. That decides only with `allow_estimates: true`.\n"
+        ),
+        "",
+    )
 
 
 def test_the_configuration_is_read_and_one_that_is_broken_is_named(doctor, tmp_path, live_powercap):

@@ -80,7 +80,7 @@ def test_a_measured_suite_says_who_answered_and_how_fast(energygate):
     code, out, err = energygate()
     assert (code, err.splitlines()[-1]) == (0, "a.energy.yml::chat: 2 of 2 trials.")
     assert re.search(
-        r"\n    median time to first token \d.* m?s, median request \d.* m?s, output tokens \d[\d.]*/s\n", out
+        r"\n          median time to first token \d.* m?s, median request \d.* m?s, output tokens \d[\d.]*/s\n", out
     )
     (benchmark,) = energygate.benchmarks
     assert benchmark["labels"] == {
@@ -107,7 +107,7 @@ def test_what_a_server_does_wrong_costs_its_own_benchmark_alone(energygate, mode
     chat, other = energygate.benchmarks
     assert code == 0  # the other suite was measured
     assert chat["invalid"].startswith(reason)
-    assert f"    invalid: {reason}" in out
+    assert f"\n          {reason}" in out
     assert (chat["trials"], len(other["trials"])) == ([], 10)
 
 

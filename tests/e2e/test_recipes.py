@@ -1,15 +1,32 @@
-"""What docs/baselines.md tells a record job to do, done by two of them at once."""
+"""What docs/baselines.md and record-folder.yml do in a record job, done by two of them at once on a bare machine."""
 
+import os
 import re
 import subprocess
+import sys
 
-from fakes import a_benchmark, a_run
+import pytest
+import yaml
+from fakes import a_benchmark, a_run, some_trials
 from fakes_git import ROOT
 from fakes_stores import Remote
 
+from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore
 
 ENERGYGATE = "energygate run --mode record"
+PROGRAM = f'#!/bin/sh\nexec "{sys.executable}" -m energygate "$@"\n'
+
+
+@pytest.fixture
+def remote(tmp_path):
+    return Remote(tmp_path)
+
+
+def bare(folder, **more):
+    """The environment of a runner on which nobody has told git who they are."""
+    paths = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return paths | {"HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull} | more
 
 
 def recipe():
@@ -21,12 +38,86 @@ def recipe():
     return rest
 
 
-def test_two_jobs_that_commit_their_runs_to_main_at_once_lose_nothing(tmp_path):
-    remote = Remote(tmp_path)
+def commit_step():
+    """The step of the example that commits: what it runs, and its variables that are no expression."""
+    job = yaml.safe_load((ROOT / "examples/workflows/record-folder.yml").read_text())["jobs"]["record"]
+    (step,) = [step for step in job["steps"] if step.get("name") == "Commit the run"]
+    return step["run"], {name: value for name, value in step["env"].items() if "${{" not in value}
+
+
+def stored(remote):
+    return remote.git("ls-tree", "-r", "--name-only", "main", "baselines").split()
+
+
+def test_two_jobs_that_commit_their_runs_to_main_at_once_lose_nothing(remote, tmp_path):
     clones = [remote.clone(), remote.clone()]
     for day, clone in enumerate(clones, start=1):
         FolderStore(clone.folder / "baselines").add(a_run(a_benchmark(), day=day))
-    jobs = [subprocess.Popen(["bash", "-euc", recipe()], cwd=clone.folder, env=clone.environ) for clone in clones]
+    jobs = [
+        subprocess.Popen(["bash", "-euc", recipe()], cwd=clone.folder, env=bare(tmp_path / "no home"))
+        for clone in clones
+    ]
     assert [job.wait() for job in jobs] == [0, 0]
-    names = remote.git("ls-tree", "-r", "--name-only", "main", "baselines").split()
-    assert len(names) == 2
+    assert len(stored(remote)) == 2
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """A runner whose folder has energygate as the action installs it; call it to start the step that commits."""
+    (program := tmp_path / "runner/energygate/bin/energygate").parent.mkdir(parents=True)
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    (tmp_path / "sleep").symlink_to("/bin/true")  # whoever is refused six times is not waited for
+    script, variables = commit_step()
+
+    def start(clone, run):
+        (file := tmp_path / f"{run.run_id}.json").write_bytes(encode_run(run))
+        told = {
+            "RUN_FILE": str(file),
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "TOKEN": "ghs_secret",
+            "RUNNER_TEMP": str(tmp_path / "runner"),
+            "GITHUB_SHA": run.source.commit or "",
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        }
+        return subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            cwd=clone.folder,
+            env=bare(tmp_path / "no home", **variables, **told),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def test_the_example_commits_the_runs_of_two_jobs_and_runs_no_hook_that_one_has_left(remote, runner, tmp_path):
+    clones = [remote.clone(), remote.clone()]
+    for clone in clones:
+        (hook := clone.folder / ".git/hooks/pre-commit").write_text(f"#!/bin/sh\nenv > {tmp_path / 'seen'}\n")
+        hook.chmod(0o755)
+    runs = [a_run(a_benchmark(trials=some_trials()), day=day) for day in (1, 2)]
+    jobs = [runner(clone, run) for clone, run in zip(clones, runs, strict=True)]
+    said = "".join(job.communicate()[0] for job in jobs)
+    assert [job.returncode for job in jobs] == [0, 0]
+    assert [path in said for path in stored(remote)] == [True, True]
+    assert (
+        remote.git("log", "-2", "--format=%an %s", "main").splitlines()
+        == [f"github-actions[bot] Baseline of {runs[0].source.commit[:12]}"] * 2
+    )
+    assert (tmp_path / "summary").read_text().count("Committed as ") == 2
+    assert not (tmp_path / "seen").exists()
+    assert "ghs_secret" not in "".join((clone.folder / ".git/config").read_text() for clone in clones)
+
+
+def test_a_run_that_the_default_branch_does_not_take_fails_the_job(remote, runner):
+    clone = remote.clone()
+    (hook := remote.bare / "hooks/pre-receive").write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    job = runner(clone, a_run(a_benchmark(trials=some_trials())))
+    assert job.communicate()[0].splitlines()[-1] == (
+        "::error title=energy baseline::the run is not stored: main takes no push from this job"
+    )
+    assert job.returncode == 1

@@ -19,6 +19,7 @@ OWN = ("energy", "record")
 ON = True  # how YAML 1.1 reads the key `on`
 OURS = "OWNER/energygate@0123456789012345678901234567890123456789"
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
+DEFAULT_BRANCH = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
 ANOTHER_REPOSITORY = "github.event.pull_request.head.repo.full_name != github.repository"
 
 
@@ -85,7 +86,9 @@ def test_only_what_a_maintainer_allowed_comes_from_a_fork_to_the_lab_machine(pat
         assert all(guard.endswith(SAME_REPOSITORY) for guard in guards)
         assert guards != []
     else:
-        assert all(guard == "github.ref == 'refs/heads/main'" for guard in guards)
+        known = ["github.ref == 'refs/heads/main'", f"github.event_name == 'schedule' || {DEFAULT_BRANCH}"]
+        lab = path.name != "energy-comment.yml"
+        assert guards == [known[path.parent.parent.name == "examples"]] * lab
 
 
 @pytest.mark.parametrize("path", named(MEASURING))
@@ -126,8 +129,59 @@ def test_only_recording_may_push_and_never_for_a_pull_request():
     assert writers == {
         ".github/workflows/record.yml": ["push", "schedule", "workflow_dispatch"],
         "examples/workflows/nightly.yml": ["schedule", "workflow_dispatch"],
+        "examples/workflows/record-folder.yml": ["push", "schedule", "workflow_dispatch"],
+        "examples/workflows/record-matrix.yml": ["push", "schedule", "workflow_dispatch"],
         "examples/workflows/record.yml": ["push", "schedule", "workflow_dispatch"],
     }
+
+
+def legs(name):
+    """The legs of a workflow that is a matrix, and what each is told."""
+    (job,) = [job for job in read(name)["jobs"].values() if "strategy" in job]
+    return job["strategy"], next(step["with"] for step in job["steps"] if step.get("uses") == OURS)
+
+
+def test_every_leg_of_the_matrix_is_recorded_as_it_is_measured():
+    measured, gated = legs("matrix.yml")
+    recorded, stored = legs("record-matrix.yml")
+    assert recorded == measured
+    assert stored == gated | {"mode": "record"}
+
+
+def test_no_two_examples_have_a_job_of_one_name_that_may_be_required():
+    names = [job["name"] for path in EXAMPLES for job in read(path.name)["jobs"].values()]
+    gates = [name for name in names if name.startswith("energy gate")]
+    assert gates == ["energy gate", "energy gate of the model", "energy gate of all suites"]
+
+
+def test_a_job_on_another_branch_never_takes_the_place_of_a_recording_that_waits():
+    groups = [read(path.name)["concurrency"]["group"] for path in EXAMPLES if "record" in path.name]
+    assert {group.removeprefix("energy-baseline-").removeprefix("matrix-") for group in groups} == {"${{ github.ref }}"}
+
+
+FORK = "a fork is not measured here: push the branch to this repository (docs/github.md#forks)"
+
+
+@pytest.mark.parametrize("name", ["energy.yml", "llm-gpu.yml", "matrix.yml"])
+@pytest.mark.parametrize("result", ["success", "skipped", "failure", "cancelled"])
+def test_the_required_job_says_whether_it_was_a_fork_or_where_to_look(name, result):
+    document = read(name)
+    (step,) = document["jobs"]["gate"]["steps"]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", step["run"]],
+        env={"RESULT": result},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result == "success":
+        assert (done.returncode, done.stdout) == (0, "")
+        return
+    measuring = document["jobs"]["measure"]["name"].partition(" ${{")[0]
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error title=energy gate::")
+    assert (FORK in done.stdout) == (result == "skipped")
+    assert (f"'{measuring}" in done.stdout and f"ended as '{result}'" in done.stdout) == (result != "skipped")
 
 
 def test_our_own_pull_requests_are_measured_as_the_runs_that_they_are_compared_with_were():

@@ -1,6 +1,8 @@
 """`--energy-against`: what looks worse than its stored runs is measured again, beside its base."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,17 @@ def test_a_suspect_fails_only_if_it_uses_more_than_its_base(against):
     trials = [benchmark["trials"] for benchmark in against.json("run.json")["benchmarks"]]
     assert [(len(each), each[0]["block"]) for each in trials] == [(6, None), (6, None)]
     assert (git(against, "status", "--porcelain"), git(against, "worktree", "list").count("\n")) == (before, 1)
+
+
+def test_a_change_of_what_pytest_takes_its_options_from_stands_above_the_report(against):
+    commit(against)
+    against.write("pytest.ini", "[pytest]\naddopts = --energy-fail-on=invalid\n")
+    git(against, "add", ".")
+    against.energy("--energy-against=HEAD", "--energy-report=json:report.json")
+    assert against.json("report.json")["warnings"][0] == (
+        "policy: this change adds pytest.ini, from which pytest takes its root, where energygate.yml is looked for, "
+        "and options such as --energy-fail-on"
+    )
 
 
 def test_where_nothing_looks_worse_nothing_is_measured_again(against):
@@ -218,6 +231,40 @@ def test_a_pull_request_is_measured_again_beside_its_merge_base(against, monkeyp
     result = against.energy()
     expected = f"energy: what looks worse is measured again, in turn with origin/main ({commit_id})"
     assert expected in result.outlines
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [("suspects", "what looks worse"), ("unresolved", "what stored runs do not settle"), ("all", "everything")],
+)
+def test_what_is_measured_again_is_said_as_the_settings_have_it(against, which, said):
+    against.write("energygate.yml", f"version: 1\nconfirm: {{which: {which}}}\n")
+    commit(against)
+    against.session(test_encode=1.1)
+    commit(against)
+    result = against.energy("--energy-against=HEAD~1", "-k", "nothing")
+    expected = f"energy: {said} is measured again, in turn with HEAD~1 ("
+    assert any(line.startswith(expected) for line in result.outlines)
+
+
+def test_the_first_line_about_it_stands_below_the_dots_of_the_tests(against):
+    against.session(test_encode=1.0, test_decode=1.3)
+    commit(against)
+    against.session(test_encode=1.3, test_decode=1.3)
+    words = ("--energy", "--energy-meters=replay:windows.jsonl", "--energy-trials=6")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "--energy-against=HEAD"],
+        cwd=against.path,
+        env=os.environ | {"ENERGYGATE_SETUP": "false"},  # what comes behind that line need not work
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    dots = next(at for at, line in enumerate(lines) if "[100%]" in line)
+    assert lines[dots].endswith("[100%]")
+    assert lines[dots + 1].startswith("energy: 2 benchmarks measured again, in turn with HEAD (")
 
 
 STOP_THE_DRIVER = """\

@@ -65,7 +65,7 @@ def test_a_corrupt_baseline_does_not_keep_anybody_from_measuring(project):
 def test_changes_that_are_not_committed_refuse_to_be_recorded_before_anything_is_measured(committed_project):
     committed_project.write("test_bench.py", "def test_encode(energy):\n    raise AssertionError('it ran')\n")
     assert committed_project.usage_error(committed_project.energy("--energy-mode=record")) == (
-        "The working tree has uncommitted changes, so this run would describe no commit. "
+        "The working tree has uncommitted changes (test_bench.py), so this run would describe no commit. "
         "A baseline must be reproducible. "
         "Commit or stash them first. Untracked files and the baselines themselves don't count."
     )
@@ -75,7 +75,7 @@ def test_changes_that_are_not_committed_refuse_to_be_recorded_before_anything_is
 def test_changes_that_are_not_committed_are_gated_with_a_warning(committed_project):
     committed_project.write("test_bench.py", "def test_encode(energy):\n    energy(int)\n\n")
     assert committed_project.section(committed_project.energy())[1] == (
-        "warning: the working tree has uncommitted changes: this report describes no commit"
+        "warning: the working tree has uncommitted changes (test_bench.py): this report describes no commit"
     )
 
 

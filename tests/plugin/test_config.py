@@ -79,6 +79,19 @@ def test_the_environment_wins_over_the_file_and_an_option_over_both(project, mon
     assert [len(each["trials"]) for each in project.json("other.json")["benchmarks"]] == [5, 5]
 
 
+def test_the_environment_wins_over_options_that_pytests_own_settings_bring(project, monkeypatch):
+    project.write("pytest.ini", "[pytest]\naddopts = --energy-fail-on=regressed --energy-report=json:other.json\n")
+    monkeypatch.setenv("ENERGYGATE_FAIL_ON", "no_baseline")
+    monkeypatch.setenv("ENERGYGATE_REPORT", "json:report.json")
+    project.energy()
+    assert (project.json("report.json")["exit_code"], (project.path / "other.json").exists()) == (4, False)
+    project.energy("--energy-fail-on", "regressed")
+    assert project.json("report.json")["exit_code"] == 0
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p energygate --energy-fail-on=regressed")
+    project.energy()
+    assert project.json("report.json")["exit_code"] == 0
+
+
 def test_a_pattern_that_fits_no_benchmark_is_a_warning_and_fails_nothing(project):
     project.write(
         "energygate.yml",
@@ -98,7 +111,7 @@ def test_a_pattern_that_fits_no_benchmark_is_a_warning_and_fails_nothing(project
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("ENERGYGATE_MODE", "gait", "ENERGYGATE_MODE: 'gait': allowed: measure, gate, record."),
+        ("ENERGYGATE_MODE", "gait", "ENERGYGATE_MODE: 'gait': did you mean gate? allowed: measure, gate, record."),
         ("ENERGYGATE_TRIALS", "0", "ENERGYGATE_TRIALS: '0': expected a whole number from 1 to 1000000."),
         ("ENERGYGATE_MIN_TIME", "x", "ENERGYGATE_MIN_TIME: 'x': expected seconds above 0."),
         ("ENERGYGATE_ALLOW_ESTIMATES", "maybe", "ENERGYGATE_ALLOW_ESTIMATES: 'maybe': expected true or false."),

@@ -33,8 +33,8 @@ def test_what_is_not_proven_fails_the_session_where_it_is_listed(project):
         (
             "regression",
             (
-                "--energy-fail-on: 'regression': allowed: over_limit, regressed, invalid, missing, suspect, "
-                "inconclusive, incomparable, no_baseline, improved, pass."
+                "--energy-fail-on: 'regression': did you mean regressed? allowed: over_limit, regressed, invalid, "
+                "missing, suspect, inconclusive, incomparable, no_baseline, improved, pass."
             ),
         ),
         (

@@ -18,9 +18,8 @@ def test_trials_and_warmup_are_taken_from_the_marker(project):
     project.write("windows.jsonl", '{"energy_j": {"package-0": 100.0}, "duration_s": 3.0}\n' * 3)
     result = project.run("--energy", "--energy-meters=replay:windows.jsonl", "--energy-mode=measure")
     result.assert_outcomes(passed=1)
-    assert project.section(result)[1:] == [
-        "test_bench.py::test_it",
-        "    100 J, 3 trials of 3.00 s, cv 0 %",
+    assert project.section(result)[2:] == [
+        "measured  test_bench.py::test_it   100 J  0 %       3  3.00 s",
         "energy: MEASURED, nothing was judged",
     ]
 
@@ -31,9 +30,9 @@ def test_the_budget_of_the_marker_decides(project):
     project.session(test_encode=1.5)
     result = project.energy("test_bench.py::test_encode")
     assert result.ret == 0
-    assert project.section(result)[1:2] == [
-        "pass          test_bench.py::test_encode  +50.0 % (90 % CI +46.0 \N{HORIZONTAL ELLIPSIS} +54.0)"
-    ]
+    assert project.section(result)[2] == (
+        "pass     test_bench.py::test_encode   100   150 J  +50.0 %  +46.0 \N{HORIZONTAL ELLIPSIS} +54.0"
+    )
 
 
 def test_the_least_effect_of_the_marker_decides(project):
@@ -53,15 +52,13 @@ def test_a_limit_of_the_marker_fails_the_session_without_any_baseline(project):
     result = project.energy()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert project.section(result)[1:] == [
-        (
-            "over limit    test_bench.py::test_encode (limit)  +25.0 % against the limit (90 % CI +19.7 "
-            "\N{HORIZONTAL ELLIPSIS} +30.6)"
-        ),
-        "              100 J, limit 80.0 J; 6 trials",
-        "              100 J is above the limit of 80.0 J.",
-        "no baseline   test_bench.py::test_encode",
-        "              100 J; 6 trials",
-        "              no stored run has it yet. Record one on the main branch.",
+        "verdict            base  head     change        90 % CI",
+        "over limit   test_bench.py::test_encode (limit)",
+        "             limit 80.0   100 J  +25.0 %  +19.7 \N{HORIZONTAL ELLIPSIS} +30.6",
+        "             100 J is above the limit of 80.0 J.",
+        "no baseline  test_bench.py::test_encode",
+        "                      \N{EN DASH}   100 J",
+        "             no stored run has it yet. Record one on the main branch.",
         "energy: FAILED, 1 of 1 benchmark over limit",
     ]
 

@@ -17,10 +17,10 @@ def test_a_test_that_was_removed_is_visible_on_the_terminal_and_in_the_report(st
     stored_project.write("test_bench.py", ENCODE_ONLY)
     result = stored_project.energy("--energy-report=json:report.json")
     assert result.ret == 0
-    assert stored_project.section(result)[1:3] == [
-        "missing       test_bench.py::test_decode",
+    assert stored_project.section(result)[2:4] == [
+        "missing  test_bench.py::test_decode",
         (
-            "              stored runs have it and this run did not measure it. If it was removed on purpose, record a "
+            "         stored runs have it and this run did not measure it. If it was removed on purpose, record a "
             "new baseline."
         ),
     ]

@@ -35,7 +35,7 @@ def test_half_as_much_energy_again_fails_the_session_and_one_line_says_which_and
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     lines = project.section(result)
     assert [line for line in lines if "regressed  " in line] == [
-        "regressed     test_bench.py::test_encode  +50.0 % (90 % CI +46.0 \N{HORIZONTAL ELLIPSIS} +54.0)"
+        "regressed  test_bench.py::test_encode   100   150 J  +50.0 %  +46.0 \N{HORIZONTAL ELLIPSIS} +54.0"
     ]
     assert lines[-1] == "energy: FAILED, 1 of 2 benchmarks regressed"
     report = project.json("report.json")
@@ -49,7 +49,7 @@ def test_the_regression_and_the_verdict_are_red_and_a_pass_is_green(project):
     project.session(test_encode=1.5, test_decode=1.5)
     text = project.energy("--color=yes").stdout.str()
     assert f"{RED}energy: FAILED, 2 of 2 benchmarks regressed{PLAIN}" in text
-    assert text.count(f"{RED}regressed     test_bench.py::test_") == 2
+    assert text.count(f"{RED}regressed{PLAIN}  test_bench.py::test_") == 2
     project.session()
     passed = project.energy("--color=yes").stdout.str()
     assert "\x1b[1;32menergy: PASSED, 2 of 2 benchmarks within budget\x1b[0m" in passed
@@ -64,12 +64,11 @@ def test_a_benchmark_without_a_baseline_is_shown_as_such_and_never_as_passed(pro
     assert result.ret == 0
     assert project.section(result) == [
         project.section(result)[0],
-        "no baseline   test_bench.py::test_decode",
-        "              100 J; 6 trials",
-        "              no stored run has it yet. Record one on the main branch.",
-        "no baseline   test_bench.py::test_encode",
-        "              100 J; 6 trials",
-        "              no stored run has it yet. Record one on the main branch.",
+        "verdict      benchmark                   base  head",
+        "no baseline  test_bench.py::test_decode     \N{EN DASH}   100 J",
+        "             no stored run has it yet. Record one on the main branch.",
+        "no baseline  test_bench.py::test_encode     \N{EN DASH}   100 J",
+        "             no stored run has it yet. Record one on the main branch.",
         "energy: INCONCLUSIVE, 2 benchmarks: 2 no baseline",
     ]
     report = project.json("report.json")
@@ -87,10 +86,9 @@ def test_measuring_only_judges_nothing_even_where_a_gate_would_fail(project):
     result = project.energy("--energy-mode=measure")
     assert result.ret == 0
     assert project.section(result)[1:] == [
-        "test_bench.py::test_encode",
-        "    150 J, 6 trials of 3.00 s, cv 0.445 %",
-        "test_bench.py::test_decode",
-        "    150 J, 6 trials of 3.00 s, cv 0.445 %",
+        "result    benchmark                   mean         cv  trials    each",
+        "measured  test_bench.py::test_encode   150 J  0.445 %       6  3.00 s",
+        "measured  test_bench.py::test_decode   150 J  0.445 %       6  3.00 s",
         "energy: MEASURED, nothing was judged",
     ]
     assert project.stored() == before

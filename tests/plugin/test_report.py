@@ -7,6 +7,8 @@ import sys
 import jsonschema
 import pytest
 
+from energygate.report.formats import named_formats
+
 
 def test_the_json_report_satisfies_the_schema_that_the_command_line_prints(project):
     project.with_baselines()
@@ -49,10 +51,16 @@ def test_reports_of_a_session_without_a_baseline_show_the_benchmarks_all_the_sam
     assert "test_encode" in text
 
 
-@pytest.mark.parametrize("given", ["pdf:report.pdf", "json", "json:", "report.json"])
-def test_an_unknown_format_is_refused_with_those_there_are_before_anything_runs(project, given):
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ("pdf:report.pdf", f"there is no such format. There are {named_formats('and')}"),
+        ("report.json", f"expected FORMAT:FILE with the format {named_formats()}"),
+    ],
+)
+def test_an_unknown_format_is_refused_with_those_there_are_before_anything_runs(project, given, refused):
     assert project.usage_error(project.energy(f"--energy-report={given}")) == (
-        f"--energy-report: {given!r}: expected FORMAT:FILE with a format of json, markdown."
+        f"--energy-report: {given!r}: {refused}."
     )
 
 

@@ -19,7 +19,7 @@ def test_the_run_is_written_where_the_option_says_with_every_trial(project):
     assert [trial["index"] for trial in first["trials"]] == [0, 1, 2, 3, 4, 5]
     assert {trial["duration_s"] for trial in first["trials"]} == {3.0}
     assert run["meters"][0]["kind"] == "replay"
-    assert run["source"] == {"commit": None, "branch": None, "dirty": False, "repository": None}
+    assert run["source"] == {"commit": None, "branch": None, "dirty": False, "changed": "", "repository": None}
 
 
 @pytest.mark.parametrize("mode", ["measure", "gate", "record"])
@@ -44,9 +44,8 @@ def test_a_file_that_can_no_longer_be_written_fails_the_session_and_what_was_mea
     project.one_test("import pathlib\npathlib.Path('run.json').mkdir()\nenergy(int)")
     result = project.energy("--energy-save=run.json", "--energy-mode=measure")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert project.section(result)[1:] == [
-        "test_bench.py::test_it",
-        "    100 J, 6 trials of 3.00 s, cv 0.445 %",
+    assert project.section(result)[2:] == [
+        "measured  test_bench.py::test_it   100 J  0.445 %       6  3.00 s",
         "energy: MEASURED, nothing was judged",
         f"energy: FAILED, Cannot write {project.path}/run.json: Is a directory. {UNWRITABLE}",
     ]
@@ -57,7 +56,10 @@ def test_a_session_that_can_no_longer_be_recorded_is_shown_with_what_to_do(proje
     result = project.energy("--energy-mode=record", "--energy-save=run.json")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     lines = project.section(result)
-    assert lines[2:4] == ["    100 J, 6 trials of 3.00 s, cv 0.445 %", "energy: MEASURED, nothing was judged"]
+    assert lines[2:4] == [
+        "measured  test_bench.py::test_it   100 J  0.445 %       6  3.00 s",
+        "energy: MEASURED, nothing was judged",
+    ]
     assert lines[4].startswith(f"energy: FAILED, Cannot write {project.path}/baselines/")
     assert lines[4].endswith(
         f": Not a directory. {UNWRITABLE} Nothing was recorded, and nothing is lost: `energygate baseline record "

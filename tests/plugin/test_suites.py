@@ -119,9 +119,9 @@ def test_a_program_that_fails_fails_its_test_with_the_reason_and_the_others_go_o
     assert work["chat.energy.yml::hello"] == [{"requests": 2, "output_tokens": 7}] * 6
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert project.verdict(result) == "energy: FAILED, 1 of 2 benchmarks invalid"
-    assert project.section(result)[1:3] == [
-        "invalid       chat.energy.yml::bye",
-        f"              3 of 3 trials are invalid. {reason}",
+    assert project.section(result)[2:4] == [
+        "invalid      chat.energy.yml::bye",
+        f"             3 of 3 trials are invalid. {reason}",
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_set_up_that_fails_fails_the_test_in_one_sentence(project):
     result.assert_outcomes(failed=1)
     sentence = "a: setup: the command exited with status 3."
     assert [line for line in result.outlines if line.startswith(sentence)]
-    assert project.section(result)[1] == "invalid       chat.energy.yml::a"
+    assert project.section(result)[1] == "invalid  chat.energy.yml::a"
     assert project.section(result)[2].strip().startswith(sentence)
 
 

@@ -5,14 +5,15 @@ from html.parser import HTMLParser
 
 import cmarkgfm
 from cmarkgfm.cmark import Options
-from fakes import COMMIT, a_report, a_row
+from fakes import COMMIT
+from hostile import FLAG, a_whole_report
 from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from energygate.errors import RelayRefused
-from energygate.model import Head, Location, MeterInfo, Metric, Net, Outcome, Times, TrialCounts
+from energygate.model import Outcome
 from energygate.report.foreign import decode_foreign
 from energygate.report.json import encode_report
 from energygate.report.markdown import render_markdown
@@ -36,7 +37,6 @@ OURS = {"a", "blockquote", "br", "code", "details", "em", "h2", "hr", "li", "p",
     "tr",
     "ul",
 }
-FLAG = "\N{GREEK CAPITAL LETTER OMEGA}"  # stands in every hostile text, and nowhere in ours
 PIECES = st.sampled_from(
     [
         *"`|\\<>&*_[]()!#@~:-+'\"$;/ a1",
@@ -101,48 +101,12 @@ def require_structure(comment):
     assert len(comment.encode()) <= 60_000
 
 
-def a_whole_report(text, outcome):
-    """Every part of a comment, with foreign text wherever a report takes any."""
-    moved = {"outcome": outcome, "detectable": 1.03, "notes": (text, text), "reason": text}
-    return replace(
-        a_report(
-            a_row(
-                benchmark=text,
-                metric=Metric.J_PER_REQUEST,
-                ratio=1.125,
-                trials=TrialCounts(base=40, head=10, invalid=1),
-                domains={text: 1.13, "gpu-0": 1.01},
-                work={text: 1.001, "output_tokens": 1.1},
-                times={"ttft_s": Times(head=0.4, base=0.3), text: Times(head=0.1)},
-                net=Net(idle_w=20.0, base=90.0, head=91.0, uncertainty=0.5),
-                location=Location(file=text, line=3),
-                history=(1.0, 2.0, 3.0),
-                estimated=True,
-                label="integrated power",
-                **moved,
-            ),
-            a_row(benchmark=text, metric=Metric.J_PER_OUTPUT_TOKEN, outcome=outcome),
-            a_row(benchmark=text, how="anchor", anchor=text, **moved),
-            a_row(benchmark=text, how="limit", **moved),
-            a_row(benchmark=f"{text}2", net=Net(refused=text), how="interleaved", blocks=12, **moved),
-            a_row(benchmark=f"{text}3", reason=text),
-            warnings=(text, f"policy: {text}"),
-        ),
-        tool={"energygate": text, "python": text},
-        base=Head(run_id="20261122T031500Z-1a2b3c4d5e", commit=COMMIT),
-        meters=(
-            MeterInfo(name=text, kind="counter", domains=(text,), update_interval_s=0.1, resolution_j=1e-6),
-            MeterInfo(name=text, kind="estimate", domains=(text,), update_interval_s=0, resolution_j=0, detail=text),
-        ),
-    )
-
-
 @given(HOSTILE, st.sampled_from(list(Outcome)))
 @budget(deadline=None, max_examples=150)
 def test_foreign_text_keeps_to_its_place_in_the_comment_wherever_a_report_has_any(text, outcome):
     report = a_whole_report(text, outcome)
-    labelled = replace(report, machine=replace(report.machine, label=text), policy=replace(report.policy, adjust=text))
-    require_structure(render_markdown(decode_foreign(encode_report(labelled), COMMIT), WHERE))
+    adjusted = replace(report, policy=replace(report.policy, adjust=text))
+    require_structure(render_markdown(decode_foreign(encode_report(adjusted), COMMIT), WHERE))
 
 
 def leaves(value, path=()):

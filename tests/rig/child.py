@@ -12,7 +12,9 @@ class Child:
     def ask(self, command):
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        assert answer, f"it has ended: {self._process.wait()}: {self._process.stderr.read()}"
+        return json.loads(answer)
 
     def ask_all(self, commands):
         """The answer to the last of these, which commas separate."""

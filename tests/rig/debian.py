@@ -1,4 +1,4 @@
-"""Debian's own Prometheus, node_exporter and FUSE tools, unpacked into a folder instead of installed.
+"""Debian's Prometheus, its exporter and Pushgateway, FUSE tools, a browser: unpacked into a folder, not installed.
 
     python debian.py FOLDER        needs apt-get and dpkg-deb, no privileges; exits with 1 where something is missing
 
@@ -13,7 +13,14 @@ from pathlib import Path
 
 FOLDER = Path(sys.prefix) / "debian"
 # Each with the names that it has had.
-PACKAGES = (("prometheus",), ("prometheus-node-exporter",), ("fuse3",), ("libfuse3-3", "libfuse3-4"))
+PACKAGES = (
+    ("prometheus",),
+    ("prometheus-node-exporter",),
+    ("prometheus-pushgateway",),
+    ("fuse3",),
+    ("libfuse3-3", "libfuse3-4"),
+)
+BROWSER = ("chromium-headless-shell",)  # only where no Chromium is installed: it is 59 MB, with all libraries 146 MB
 TIMEOUT_S = 300
 
 
@@ -30,7 +37,8 @@ def unpack(folder: Path) -> list[str]:
         return missing
     archives = folder / "archives"
     archives.mkdir(parents=True, exist_ok=True)
-    wanted = [names for names in PACKAGES if not _fetched(archives, names)]
+    packages = PACKAGES if shutil.which("chromium") else (*PACKAGES, BROWSER)
+    wanted = [names for names in packages if not _fetched(archives, names)]
     if wanted and (wanted := [names for names in wanted if not _fetch(archives, names)]):
         private = _private(folder)
         _apt(archives, *private, "update")
@@ -50,7 +58,15 @@ def _fetched(archives: Path, names: tuple[str, ...]) -> bool:
 
 
 def _fetch(archives: Path, names: tuple[str, ...], *options: str) -> bool:
-    return any(_apt(archives, *options, "download", name) for name in names) and _fetched(archives, names)
+    how = _with_libraries(archives) if names == BROWSER else ("download",)
+    return any(_apt(archives, *options, *how, name) for name in names) and _fetched(archives, names)
+
+
+def _with_libraries(archives: Path) -> tuple[str, ...]:
+    """Have a package fetched together with those that it needs and this machine lacks; nothing is installed."""
+    (archives / "partial").mkdir(exist_ok=True)
+    places = ("-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=true")
+    return (*places, "--download-only", "--no-install-recommends", "--yes", "install")
 
 
 def _private(folder: Path) -> tuple[str, ...]:

@@ -85,10 +85,11 @@ def _serve(connection):
 
 def _become(request, descriptors):
     """Be what a start would have made. Python's streams stay: they write to whatever their descriptor is."""
-    sources = (os.open(os.devnull, os.O_RDONLY), *descriptors)
-    for target, source in enumerate(sources):
-        os.dup2(source, target)
-        os.close(source)
+    with open(os.devnull) as nothing:  # noqa: PTH123
+        for source, target in zip((nothing.fileno(), *descriptors), range(3), strict=True):
+            os.dup2(source, target)
+    for each in descriptors:
+        os.close(each)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
@@ -98,21 +99,22 @@ def _become(request, descriptors):
         warnings.simplefilter("error")
 
 
-def _import_everything():
+def import_everything():
+    """Import all of energygate, and what it imports late."""
     package = importlib.import_module("energygate")  # only now: which one it is depends on sys.path
     for module in pkgutil.walk_packages(package.__path__, "energygate."):
         if module.name != "energygate.__main__":
             importlib.import_module(module.name)
-    for name in ("scipy.special", "pynvml", "httpx", "rich.progress", "github3"):
+    for name in ("scipy.special", "pynvml", "httpcore", "httpx", "rich.progress", "github3"):
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # or each collection before a trial would look through all that the other commands import
 
 
 if __name__ == "__main__":
     if os.fork():
         os._exit(0)
     sys.path.insert(1, str(Path(__file__).parents[2]))
-    _import_everything()
+    import_everything()
+    gc.collect()
+    gc.freeze()  # or each collection before a trial would look through all that the other commands import
     _become(*_serve(socket.socket(fileno=int(sys.argv[1]))))
     runpy.run_module("energygate", run_name="__main__", alter_sys=True)

@@ -16,13 +16,14 @@ from energygate.measure.requirement import TrialSettings
 from energygate.meters.options import EstimateOptions
 from energygate.model import Location, Metric, Outcome
 from energygate.policy import Policy, Rules
+from energygate.report.formats import named_formats
 from energygate.settings import Mode, ReportTarget
 from energygate.workloads.suites import TrialOverrides
 
 COMMAND = "{name: one, kind: command, command: [./bench]}"
 TOP = (
     "version, meters, sysfs, rapl, nvml, prometheus, estimate, noise, lock_timeout, allow_estimates, baselines, "
-    "trials, gate, confirm, limits, overrides, anchors, canary, suites"
+    "trials, gate, confirm, limits, overrides, anchors, canary, terms, suites"
 )
 GATE = (
     "budget, min_effect, false_alarms, adjust, fail_on, confidence, power, session_sd, session_sd_weight, window, "
@@ -471,11 +472,13 @@ def test_a_flag_that_was_not_given_leaves_the_file_its_say(load):
         ("lock-timeout", "-1", "expected seconds, or 0."),
         ("lock-timeout", "nan", "expected seconds, or 0."),
         ("baselines-at", "git:b@HEAD", "expected what `energygate baseline fetch` gives."),
-        ("mode", "gait", "allowed: measure, gate, record."),
+        ("mode", "gait", "did you mean gate? allowed: measure, gate, record."),
         ("budget", "5", "expected a percentage such as 5%, got '5'."),
         ("budget", "0%", "expected a percentage above 0% and up to 100%."),
-        ("report", "html:x", "expected FORMAT:FILE with a format of json, markdown."),
-        ("report", "json", "expected FORMAT:FILE with a format of json, markdown."),
+        ("report", "pdf:x", f"there is no such format. There are {named_formats('and')}."),
+        ("report", "jsn:x", f"there is no such format. Did you mean json? There are {named_formats('and')}."),
+        ("report", "json", f"expected FORMAT:FILE with the format {named_formats()}."),
+        ("report", "json:", f"expected FORMAT:FILE with the format {named_formats()}."),
         (
             "fail-on",
             "pass",
@@ -617,3 +620,16 @@ def test_two_files_of_one_name_are_refused(tmp_path):
     with pytest.raises(ConfigError) as refused:
         load_settings(options, prefix="--", environ={}, folder=tmp_path, here=tmp_path)
     assert str(refused.value) == "Two of the files to write are the same. Give each report and the run its own file."
+
+
+@pytest.mark.parametrize(
+    ("target", "why"), [("energygate.yml", "Too many levels of symbolic links"), ("gone", "No such file or directory")]
+)
+def test_a_settings_file_that_is_a_link_to_nowhere_is_no_lack_of_settings(load, tmp_path, target, why):
+    (link := tmp_path / "energygate.yml").symlink_to(target)
+    (below := tmp_path / "below").mkdir()
+    (tmp_path / ".git").mkdir()
+    assert find_home(below) == tmp_path
+    with pytest.raises(ConfigError) as refused:
+        load()
+    assert str(refused.value) == f"Cannot read {link}: {why}. Give a file that is there."

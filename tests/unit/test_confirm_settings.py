@@ -67,6 +67,34 @@ def test_what_cannot_be_is_refused_with_the_file(load, text, message):
     assert message in str(refused.value)
 
 
+WRAP = "Write bash -euo pipefail -c '…' around it, or call a script."
+
+
+@pytest.mark.parametrize("text", ["echo one\necho two", "pip install -r r.txt \\\n  -e .", "bash -c 'a\nb'\nmake"])
+def test_a_setup_of_several_lines_is_refused_since_no_shell_would_part_them(load, text):
+    with pytest.raises(ConfigError) as refused:
+        load(setup=text, venv=True)
+    assert str(refused.value) == (
+        f"--setup: {text!r}: several lines, and no shell reads them: all would be one command. {WRAP}"
+    )
+
+
+@pytest.mark.parametrize("word", ["&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1", "&>", "a;"])
+def test_a_setup_that_only_a_shell_understands_is_refused(load, word):
+    with pytest.raises(ConfigError) as refused:
+        load(f"version: 1\nconfirm: {{setup: 'make a {word} make b', venv: true}}\n")
+    assert str(refused.value).endswith(
+        f"confirm.setup: 'make a {word} make b': {word} is for a shell, and none reads this: all would be one command. "
+        f"{WRAP}"
+    )
+
+
+def test_a_setup_may_hand_lines_to_a_shell_and_name_a_version_or_a_marker(load):
+    assert load(setup="bash -euc 'make a &&\nmake b; make c'\n").sides.setup[2] == "make a &&\nmake b; make c"
+    wanted = ("pip", "install", "x>=2", 'y; python_version < "3.12"')
+    assert load(setup="pip install x>=2 'y; python_version < \"3.12\"'", venv=True).sides.setup == wanted
+
+
 def test_one_side_measures_one_trial_as_the_driver_says_and_judges_nothing(load, tmp_path):
     (tmp_path / "driver.yml").write_text("version: 1\nmeters: [estimate]\ntrials: {count: 30, cooldown: 2, idle: 10}\n")
     assignment = Assignment(save="/s/run.json", tree="/t", config=str(tmp_path / "driver.yml"), iterations={"a": 4})

@@ -15,7 +15,7 @@ from energygate.config import read_config, read_suites
 from energygate.workloads.suites import CommandSuite, InferenceSuite, PythonSuite
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/inference.md")
+DOCUMENTS = ("docs/inference.md", "docs/configuration.md", "docs/faq.md", "docs/carbon.md")
 BLOCK = re.compile(r"^```yaml\n(# (?P<name>\S+)\n.*?)^```$", re.DOTALL | re.MULTILINE)
 ROW = re.compile(r"^\| (?P<keys>[^|]+) \|", re.MULTILINE)
 

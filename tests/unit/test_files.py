@@ -101,3 +101,11 @@ def test_a_device_is_written_to_and_never_replaced(tmp_path):
     (tmp_path / "link").symlink_to(os.devnull)
     write_atomically(tmp_path / "link", b"new")
     assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize("use", [require_writable, lambda path: write_atomically(path, b"")])
+def test_a_link_that_leads_in_a_circle_is_refused(tmp_path, use):
+    (loop := tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError) as refused:
+        use(loop)
+    assert str(refused.value) == f"{loop} is a link that leads in a circle. Give the path of a file."

@@ -25,7 +25,9 @@ STORED = a_baseline(*[times(1)] * 3)
 
 def test_a_base_measured_in_turns_is_reported_as_such():
     report = judge_interleaved(BASE, WORSE, Policy())
-    assert report.baseline == BaselineRuns(runs=(BASE.run_id,), commits=(COMMIT,), how="interleaved")
+    assert report.baseline == BaselineRuns(
+        runs=(BASE.run_id,), commits=(COMMIT,), how="interleaved", machine=BASE.machine
+    )
     assert (report.verdict, report.exit_code, report.counts) == ("failed", 1, {"regressed": 1})
     (row,) = report.comparisons
     assert (row.how, row.blocks, row.reason) == (
@@ -58,7 +60,7 @@ def test_a_suspect_is_queued_and_its_blocks_decide():
         assert (row.how, row.blocks, row.sessions) == ("interleaved", 10, 0)
         assert (report.head.run_id, report.baseline.how) == (head.run_id, "stored")
         assert report.baseline.runs == tuple(run.run_id for run in STORED.runs)
-        assert report.base == Head(run_id=BASE.run_id, commit=COMMIT)
+        assert report.base == Head(run_id=BASE.run_id, commit=COMMIT, repository="owner/name", branch="main")
 
 
 def test_nothing_queued_leaves_the_first_stage():

@@ -16,10 +16,12 @@ from fakes import (
 )
 
 from energygate.baseline.store import read_run
+from energygate.carbon.factors import yearly
+from energygate.carbon.options import StaticCarbon, TermsOptions
 from energygate.config_keys import MarkerKeys
 from energygate.errors import ConfigError, MeterUnavailable
 from energygate.judging import judge, split_by_machine
-from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source
+from energygate.model import Baseline, BaselineRuns, Head, Metric, Outcome, PolicyView, Source, Terms
 from energygate.pipeline import Surroundings, open_job, refuse_to_record, unfit_as_sessions
 from energygate.policy import Policy, Rules
 from energygate.settings import Mode, ReportTarget, Settings
@@ -42,11 +44,14 @@ def test_a_report_says_what_was_judged_by_what_and_against_what():
     baseline = a_baseline(*[times(1)] * 3)
     report = judge(head, baseline, Policy())
     assert (report.verdict, report.exit_code, report.counts) == ("failed", 1, {"regressed": 1})
-    assert report.head == Head(run_id="20261109T031500Z-0000000009", commit=COMMIT)
+    assert report.head == Head(
+        run_id="20261109T031500Z-0000000009", commit=COMMIT, repository="owner/name", branch="main"
+    )
     assert report.baseline == BaselineRuns(
         runs=("20261103T031500Z-0000000003", "20261102T031500Z-0000000002", "20261101T031500Z-0000000001"),
         commits=(COMMIT, COMMIT, COMMIT),
         how="stored",
+        machine=baseline.runs[0].machine,
     )
     assert report.policy == PolicyView(
         budget=0.05,
@@ -160,6 +165,17 @@ def test_soft_keys_that_changed_since_the_newest_run_and_a_dirty_tree_are_warnin
         "since the newest stored run: kernel: 6.8.0 → 6.9.0",
         "the working tree has uncommitted changes: this report describes no commit",
     )
+
+
+def test_a_dirty_tree_is_told_with_the_files_that_make_it_so():
+    source = Source(dirty=True, changed="uv.lock, a.txt, b.txt and 2 more")
+    head = msgspec.structs.replace(a_run(times(1), day=9), source=source)
+    (warning,) = judge(head, a_baseline(times(1)), Policy()).warnings
+    assert warning == (
+        "the working tree has uncommitted changes (uv.lock, a.txt, b.txt and 2 more): this report describes no commit"
+    )
+    with pytest.raises(ConfigError, match=r"changes \(uv.lock, a.txt, b.txt and 2 more\), so this run would"):
+        refuse_to_record(head, allow_estimates=True)
 
 
 def test_runs_without_a_commit_are_not_listed_as_commits():
@@ -277,6 +293,14 @@ def test_what_is_wrong_with_the_baselines_is_a_warning_and_what_the_store_asks_f
         measure_one(job)
         report = job.finish(in_scope=lambda _: True).report
     assert (report.warnings, report.notes) == (("this change alters a stored run",), ("the branch is large",))
+
+
+def test_a_judged_job_shows_energy_in_the_terms_that_the_settings_ask_for(replayed):
+    asked = TermsOptions(price="0.24 EUR/kWh", pue=1.2, carbon=StaticCarbon(zone="FR"))
+    with open_job(replace(replayed, terms=asked), Surroundings()) as job:
+        measure_one(job)
+        report = job.finish(in_scope=lambda _: True).report
+    assert report.terms == Terms(price_per_kwh=0.24, currency="EUR", pue=1.2, intensity=yearly("FR"))
 
 
 @pytest.mark.parametrize("is_saved", [True, False])

@@ -2,6 +2,7 @@ import pytest
 from fakes_git import Repository
 
 from energygate.baseline.at_base import BaseCommit
+from energygate.config import find_home, folders_upwards, load_settings
 from energygate.policy_changes import policy_changes
 
 ARROW = "\N{RIGHTWARDS ARROW}"
@@ -21,7 +22,7 @@ class Project:
 
     def changed(self, text):
         self.file.write_text(f"version: 1\n{text}")
-        return policy_changes(self.file, self.repository.folder, self.base)
+        return policy_changes(self.file, [self.file], self.base)
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_file_that_is_new_or_gone_is_compared_with_the_defaults(project):
     assert project.changed("gate: {budget: 6%}\n") == (f"policy: gate.budget: 5% {ARROW} 6%",)
     project.commit("gate: {budget: 6%}\n")
     project.file.unlink()
-    assert policy_changes(None, project.repository.folder, project.base) == (f"policy: gate.budget: 6% {ARROW} 5%",)
+    assert policy_changes(None, [project.file], project.base) == (f"policy: gate.budget: 6% {ARROW} 5%",)
 
 
 def test_names_that_a_change_brings_are_shown_on_one_line_and_many_changes_are_counted(project):
@@ -109,4 +110,51 @@ def test_a_file_outside_of_the_repository_is_altered_by_no_change_of_it(project,
     project.commit("")
     outside = tmp_path / "lab.yml"
     outside.write_text("version: 1\ngate: {budget: 9%}\n")
-    assert policy_changes(outside, project.repository.folder, project.base) == ()
+    assert policy_changes(outside, [outside], project.base) == ()
+
+
+STRICT = "version: 1\ngate: {budget: 3%}\n"
+
+
+@pytest.fixture
+def nested(tmp_path):
+    """A repository, and the settings of a job that runs in a folder of it."""
+    repository = Repository(tmp_path / "project")
+    (here := repository.folder / "services" / "api").mkdir(parents=True)
+
+    def changes(before, after):
+        for name, text in before.items():
+            repository.write(name, text)
+        base = BaseCommit(commit=repository.commit(), top=repository.folder)
+        for name in before.keys() - after.keys():
+            (repository.folder / name).unlink()
+        for name, text in after.items():
+            repository.write(name, text)
+        settings = load_settings(
+            {}, prefix="--", environ={}, folder=find_home(here), here=here, searched=folders_upwards(here)
+        )
+        return policy_changes(settings.config, settings.looked_for, base)
+
+    return changes
+
+
+@pytest.mark.parametrize(("text", "budget"), [("version: 1\n", "5%"), ("version: 1\ngate: {budget: 50%}\n", "50%")])
+def test_a_nearer_file_that_a_change_adds_is_compared_with_the_one_that_decided_before(nested, text, budget):
+    before = {"energygate.yml": STRICT}
+    assert nested(before, before | {"services/api/energygate.yml": text}) == (
+        "policy: services/api/energygate.yml decides, in place of energygate.yml",
+        f"policy: gate.budget: 3% {ARROW} {budget}",
+    )
+
+
+def test_a_nearer_file_that_a_change_deletes_is_compared_with_the_one_that_decides_then(nested):
+    after = {"energygate.yml": "version: 1\n"}
+    assert nested(after | {"services/energygate.yml": STRICT}, after) == (
+        "policy: energygate.yml decides, in place of services/energygate.yml",
+        f"policy: gate.budget: 3% {ARROW} 5%",
+    )
+
+
+def test_a_farther_file_that_does_not_decide_is_of_no_concern(nested):
+    near = {"services/api/energygate.yml": STRICT}
+    assert nested(near, near | {"energygate.yml": "version: 1\n"}) == ()

@@ -11,6 +11,29 @@ def test_microjoules_become_joules_and_millijoules_microjoules():
     assert units.mj_to_uj(2**62 + 1) == (2**62 + 1) * 1000
 
 
+def test_joules_become_kilowatt_hours_and_pounds_for_a_megawatt_hour_grams_for_a_kilowatt_hour():
+    assert units.j_to_kwh(3_600_000) == 1.0
+    assert units.lb_per_mwh_to_g_per_kwh(1000) == pytest.approx(453.59237)
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (units.format_energy(0.00106667), "1.07 Wh"),
+        (units.format_energy(2.4e-6), "2.40 mWh"),
+        (units.format_energy(12.5), "12.5 kWh"),
+        (units.format_carbon(0.00512), "5.12 mg CO2e"),
+        (units.format_carbon(0.4937), "0.494 g CO2e"),
+        (units.format_carbon(1205.52), "1.21 kg CO2e"),
+        (units.format_money(0.00030721, "EUR"), "0.000307 EUR"),
+        (units.format_money(1234.5, "USD"), "1230 USD"),
+        (units.format_money(0.0, "EUR"), "0 EUR"),
+    ],
+)
+def test_energy_carbon_and_money_have_three_significant_digits_and_a_unit_that_people_know(shown, expected):
+    assert shown == expected
+
+
 @pytest.mark.parametrize(
     ("text", "fraction"), [("5%", 0.05), (" 2.5 % ", 0.025), ("0%", 0.0), ("100%", 1.0), ("250%", 2.5)]
 )

@@ -25,7 +25,7 @@ def no_zones(sysfs: Path, host: Host) -> MeterUnavailable:
     if name := host.virtual_machine:
         return MeterUnavailable(
             f"No RAPL counters in {sysfs}: this is a virtual machine ({name}).",
-            why="There is no RAPL inside one, so package energy is unknown here.",
+            why="Virtual machines have no RAPL, so package energy is unknown here.",
             fix=f"{_BARE_METAL}.",
         )
     if sign := _container(host):

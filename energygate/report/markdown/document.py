@@ -91,17 +91,20 @@ def _body(report: GateReport, publication: Publication | None, room: _Room) -> I
     kept = _worst(shown, room)
     room.hidden += _hidden_rows(shown, kept)
     relayed = publication is not None and publication.relayed
-    accept = list(room.part("" if relayed else details.acceptance(kept, publication), "how to accept an increase"))
+    accept = list(
+        room.part("" if relayed else details.acceptance(report, kept, publication), "how to accept an increase")
+    )
     where = _where(report, kept, room)
     passed = list(room.part(details.passing(passing), f"the {len(passing)} rows that pass"))
     how = list(room.part(how_measured(report, publication), "how this was measured"))
     paces = list(room.part(details.paces(lines), "how fast the server answered"))
     net = list(room.part(details.net_of_idle(lines), "the values net of idle power"))
+    other = list(room.part(details.in_other_terms(report), "kilowatt-hours, cost and carbon"))
     past = list(room.part(details.history(lines), "the history"))
     if kept:
         yield comparison_table(kept)
         yield "\n".join(reasons_of(line) for line in kept)
-    yield from (*passed, *where, *accept, *past, *paces, *net, *how)
+    yield from (*passed, *where, *accept, *past, *paces, *net, *other, *how)
 
 
 def _by_outcome(report: GateReport) -> tuple[list[Line], list[Line]]:

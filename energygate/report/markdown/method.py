@@ -9,15 +9,14 @@ from energygate.report.commands import again
 from energygate.report.markdown.details import folded
 from energygate.report.markdown.escaping import commands, commit, listed, span
 from energygate.report.publication import Publication
-from energygate.units import format_percent, format_quantity
+from energygate.report.scope import decides, not_seen, tested
+from energygate.units import format_percent
 
 _MOST_COMMANDS: Final = 5
 _MOST_RUNS: Final = 20
 _MOST_METERS: Final = 20
 _MOST_NOTES: Final = 10
 _LONGEST: Final = 500
-_NEVER_SEEN: Final = ("disks", "network", "fans", "power supply")
-_UNITS: Final = {"stored": "stored sessions", "interleaved": "blocks of base and head"}
 
 
 def how_measured(report: GateReport, publication: Publication | None) -> str:
@@ -37,23 +36,16 @@ def _sentences(report: GateReport, publication: Publication | None) -> Iterator[
     yield from _compared_with(report)
     yield from _notes(report)
     level = format_percent(policy.false_alarms)
-    yield f"test: {_evidence(report)}, one-sided, adjusted by {span(policy.adjust)} at {level}"
+    yield f"test: {tested(report)}, one-sided, adjusted by {span(policy.adjust)} at {level}"
     yield f"increases below {format_percent(policy.min_effect)} never fail"
     invalid = sum(line.row.trials.invalid for line in rows.lines(report) if line.row.how not in {"limit", "anchor"})
     yield f"invalid trials, replaced and not averaged in: {invalid}"
-    yield _decides(report)
-    yield _not_seen(report)
+    yield decides(report)
+    yield f"not in the figures, because no meter here covers it: {not_seen(report)}"
 
 
 def _meter(meter: MeterInfo) -> str:
-    return f"{span(meter.name)} ({meter.kind}): {span(', '.join(meter.domains), limit=200)}{_fineness(meter)}"
-
-
-def _fineness(meter: MeterInfo) -> str:
-    """How finely it measures; nothing where each reading is exact."""
-    every = f", refreshed every {format_quantity(meter.update_interval_s, 's')}" if meter.update_interval_s else ""
-    steps = f", steps of {format_quantity(meter.resolution_j, 'J')}" if meter.resolution_j else ""
-    return f"{every}{steps}"
+    return f"{span(meter.name)} ({meter.kind}): {span(', '.join(meter.domains), limit=200)}{rows.fineness(meter)}"
 
 
 def _compared_with(report: GateReport) -> Iterator[str]:
@@ -70,28 +62,6 @@ def _notes(report: GateReport) -> Iterator[str]:
     yield from (span(note, _LONGEST) for note in report.notes[:_MOST_NOTES])
     if len(report.notes) > _MOST_NOTES:
         yield f"{len(report.notes) - _MOST_NOTES} more notes"
-
-
-def _evidence(report: GateReport) -> str:
-    """What one piece of evidence is, in each of the stages."""
-    found = {row.how for row in report.comparisons}
-    return " and ".join(said for how, said in _UNITS.items() if how in found) or _UNITS["stored"]
-
-
-def _decides(report: GateReport) -> str:
-    """Which energy the verdict rests on: an estimate knows nothing of the rest of the machine."""
-    if report.meters and all(meter.kind == "estimate" for meter in report.meters):
-        return "what decides is estimated from the CPU seconds of the workload's own processes"
-    return "what decides is all the energy of the measured parts, whoever used it; idle power is not subtracted"
-
-
-def _not_seen(report: GateReport) -> str:
-    """What the figures cannot hold, because nothing measured it."""
-    domains = [domain for meter in report.meters for domain in meter.domains]
-    parts = {"DRAM": "dram", "GPUs": "gpu"}
-    unseen = [words for words, start in parts.items() if not any(domain.startswith(start) for domain in domains)]
-    everything = ", ".join([*unseen, *_NEVER_SEEN])
-    return f"not in the figures, because no meter here covers it: {everything}"
 
 
 def _repeating(report: GateReport) -> Sequence[str]:

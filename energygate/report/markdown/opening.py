@@ -9,7 +9,7 @@ from energygate.model import POLICY_CHANGE, GateReport, Outcome, count_outcomes
 from energygate.report import rows
 from energygate.report.markdown.escaping import commit, listed, span
 from energygate.report.publication import Publication
-from energygate.units import format_change
+from energygate.units import format_percent
 
 _RELAYED: Final = (
     "Measured by the pull request's own code on a run that a maintainer allowed; figures as that run reported them."
@@ -57,7 +57,7 @@ def _verdict(report: GateReport) -> str:
     more = f" and {len(report.meters) - len(meters)} more" if len(report.meters) > len(meters) else ""
     doubts = "".join(f" **These figures are {rows.DOUBTFUL[label]}.**" for label in rows.labels(report))
     return (
-        f"{_tally(report) or 'No benchmark'}. Budget {format_change(1 + report.policy.budget)}. "
+        f"{_tally(report) or 'No benchmark'}. Budget {format_percent(report.policy.budget)}. "
         f"{how[0].upper()}{how[1:]}{more} on {span(report.machine.label)}.{doubts}"
     )
 
@@ -87,12 +87,16 @@ def _bases(report: GateReport, url: str) -> str:
     if report.baseline.how == "interleaved":
         return f"base {listed(commits, _MOST_COMMITS) or 'without a commit'}, measured in turns with it"
     if not runs:
-        return "no stored session"
-    return f"{stored} of {listed(commits, _MOST_COMMITS)}" if commits else f"{stored} without a commit"
+        where = report.baseline.store
+        return "no stored session" if where is None else f"no stored session of {span(where.name, limit=200)}"
+    named = f"{stored} of {listed(commits, _MOST_COMMITS)}" if commits else f"{stored} without a commit"
+    return f"{named}{rows.alone(report)}"
 
 
 def _attempts(publication: Publication | None) -> str:
     if publication is None or (publication.attempt == 1 and not publication.seen):
         return ""
     seen = ", ".join(word if _WORD.fullmatch(word) else span(word) for word in publication.seen[-_MOST_WARNINGS:])
+    if publication.attempt == 1:  # of another run of the workflow
+        return f" This commit was measured before: {seen}."
     return f" This is attempt {publication.attempt}{f'; earlier: {seen}' if seen else ''}."

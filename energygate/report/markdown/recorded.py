@@ -3,8 +3,9 @@
 from typing import Final
 
 from energygate.model import Run
-from energygate.report.markdown.escaping import block, commit, link, span
+from energygate.report.markdown.escaping import block, commit, span
 from energygate.report.markdown.opening import alert
+from energygate.report.markdown.unjudged import reason_and_log
 from energygate.report.measured import render_measured
 from energygate.report.publication import Publication
 
@@ -35,19 +36,26 @@ def render_recorded(run: Run, publication: Publication, *, kept: str, doubts: tu
     return "\n\n".join(parts) + "\n"
 
 
-def render_unrecorded(exit_code: int, publication: Publication) -> str:
+def render_unrecorded(exit_code: int, publication: Publication, *, why: str = "") -> str:
     """Render what stands there where the job failed, so that nothing is stored."""
     head = commit(publication.head, publication.repository_url)
-    log = link(f"The log of run {publication.run_id}", publication.run_url)
     return (
         f"## Energy: nothing was recorded: the job leaves with {exit_code}\n\n"
-        f"Nothing of {head} is stored. {log}, attempt {publication.attempt}, says why.\n"
+        f"Nothing of {head} is stored. {reason_and_log(why, publication)}\n"
     )
 
 
-def kept_as(place: str) -> str:
-    """Say where a run is stored."""
-    return f"It is stored as {span(place, _LONGEST)}."
+def kept_as(place: str, *, session: int = 0, wanted: int = 0) -> str:
+    """Say where a run is stored.
+
+    Parameters
+    ----------
+    session, wanted : int
+        Which session of its benchmarks it is, 0 where that is not known, and how many there must be before stored runs
+        may fail a change.
+    """
+    few = f" Session {session} of the {wanted} that stored runs need to fail a change." if 0 < session < wanted else ""
+    return f"It is stored as {span(place, _LONGEST)}.{few}"
 
 
 def not_kept(why: str) -> str:

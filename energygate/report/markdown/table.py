@@ -1,5 +1,6 @@
 """The table of comparisons, and below it why each of them came out as it did."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ _ALIGNED: Final = (":-:", ":--", ":--", "--:", "--:", "--:", "--:", "--:")
 _PER_TOKEN_AT: Final = 6  # the column is there only where tokens are counted
 _ABOVE: Final = frozenset({Outcome.OVER_LIMIT, Outcome.REGRESSED})
 _UNPROVEN: Final = frozenset({Outcome.INCONCLUSIVE, Outcome.SUSPECT})
+# A number and its unit, or the sign before it: a narrow cell may break elsewhere.
+_BOUND: Final = re.compile(r"(?<=\d) (?=[%\w])|(?<=[<>\u00d7]) (?=\d)")
 _LONGEST: Final = 500
 _MOST_NOTES: Final = 10
 
@@ -46,15 +49,15 @@ def table_row(line: Line, *, tokens: bool) -> str:
     cells = [
         rows.SIGNS[row.outcome],
         f"{code(row.benchmark)}{_kind(row)}",
-        f"**{rows.WORDS[row.outcome]}**{_could_detect(row)}",
-        rows.typical(row.base, row),
-        rows.typical(row.head, row),
-        _change(row),
-        rows.size(row),
-        rows.p_adjusted(row),
+        f"**{rows.WORDS[row.outcome]}**{figure(_could_detect(row))}",
+        figure(rows.typical(row.base, row)),
+        figure(rows.typical(row.head, row)),
+        figure(_change(row)),
+        figure(rows.size(row)),
+        figure(rows.p_adjusted(row)),
     ]
     if tokens:
-        cells.insert(_PER_TOKEN_AT, _per_token(line.per_token))
+        cells.insert(_PER_TOKEN_AT, figure(_per_token(line.per_token)))
     return joined(cells)
 
 
@@ -67,6 +70,11 @@ def reasons_of(line: Line) -> str:
     return "\n".join(
         [f"- {span(row.benchmark)}{_kind(row)}: {span(row.reason, _LONGEST)}", *(f"  - {note}" for note in notes)]
     )
+
+
+def figure(text: str) -> str:
+    """Keep numbers and their units on one line of a cell; the text is our own, for that of others stays as it is."""
+    return _BOUND.sub("\N{NO-BREAK SPACE}", text)
 
 
 def joined(cells: Iterable[str]) -> str:
@@ -107,6 +115,8 @@ def _ends(row: Row) -> str:
 
 
 def _could_detect(row: Row) -> str:
+    if row.accepted is not None:
+        return f": {rows.accepted(row.accepted)}"
     if row.outcome not in _UNPROVEN or row.detectable is None:
         return ""
     return f": could detect about {format_change(row.detectable)}"

@@ -1,3 +1,5 @@
+import datetime as dt
+
 import pytest
 from fakes import FINGERPRINT, NAME, a_benchmark, a_machine, a_run, an_acceptance
 from fakes_git import Repository
@@ -7,9 +9,12 @@ from energygate.baseline.at_base import AtBase, BaseCommit, load_at
 from energygate.baseline.objects import open_objects
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore
+from energygate.history.timeline import WindowRules
 from energygate.model import Baseline
 
 OTHER = "ffffffffffff"
+ARROW = "\N{RIGHTWARDS ARROW}"
+RULES = WindowRules(on=dt.date(2026, 11, 10))
 
 
 def session(day, **more):
@@ -31,7 +36,7 @@ class Project:
         return self.base.commit[:12]
 
     def load(self, store=None):
-        return load_at(store or self.store, FINGERPRINT, self.base)
+        return load_at(store or self.store, FINGERPRINT, self.base, RULES)
 
     def name(self, run):
         return f"{run.machine.fingerprint}/{run.started_at:%Y%m%dT%H%M%SZ}-{run.source.commit[:12]}-{run.run_id}.json"
@@ -102,7 +107,10 @@ def test_what_a_change_adds_is_there_and_not_of_the_base_and_who_accepts_is_name
     found = project.load()
     assert found.baseline == Baseline(runs=(accepting, session(3), *project.merged), at_base=ids(*project.merged))
     assert found.warnings == (
-        f"baselines: this change accepts a new level of {NAME} by alice on 2026-11-01: a better model",
+        (
+            f"baselines: this change accepts a new level of {NAME}, 100 J {ARROW} 100 J (0.0 %), by alice on "
+            "2026-11-01: a better model"
+        ),
     )
 
 
@@ -135,7 +143,7 @@ def test_runs_that_git_ignores_come_from_elsewhere_and_not_from_the_change(proje
 def test_a_base_without_baselines_has_none_and_all_of_them_are_of_the_change(project):
     fresh = project.repository
     empty = fresh.git("commit-tree", "-m", "nothing", "4b825dc642cb6eb9a060e54bf8d69288fbee4904").strip()
-    found = load_at(project.store, FINGERPRINT, BaseCommit(commit=empty, top=fresh.folder))
+    found = load_at(project.store, FINGERPRINT, BaseCommit(commit=empty, top=fresh.folder), RULES)
     assert found == AtBase(baseline=Baseline(runs=project.merged, at_base=frozenset()))
 
 
@@ -153,7 +161,7 @@ def test_baselines_at_the_top_of_the_repository_are_read_so_too(tmp_path):
     path = store.add(session(1))
     base = BaseCommit(commit=repository.commit(), top=repository.folder)
     path.unlink()
-    assert load_at(store, FINGERPRINT, base).baseline == Baseline(runs=(session(1),), at_base=ids(session(1)))
+    assert load_at(store, FINGERPRINT, base, RULES).baseline == Baseline(runs=(session(1),), at_base=ids(session(1)))
 
 
 def test_baselines_that_no_change_of_this_repository_alters_are_read_as_they_are(project, tmp_path):
@@ -162,7 +170,7 @@ def test_baselines_that_no_change_of_this_repository_alters_are_read_as_they_are
     for store in (outside, objects):
         store.add(session(7))
         assert project.load(store) == AtBase(baseline=Baseline(runs=(session(7),)))
-    assert project.load(FolderStore(tmp_path / "absent")) == AtBase(baseline=Baseline())
+    assert project.load(FolderStore(tmp_path / "absent")) == AtBase(baseline=Baseline(absent="there is no such folder"))
     foreign = Repository(project.repository.folder / "own")
     found = project.load(FolderStore(foreign.folder))
     assert found.baseline.at_base is None

@@ -2,6 +2,7 @@ import base64
 
 import pytest
 from fakes import FINGERPRINT, a_benchmark, a_run
+from fakes_git import Repository
 from fakes_stores import NoTime, Remote
 
 from energygate.baseline.branch import BranchStore, open_branch
@@ -45,9 +46,7 @@ def test_nothing_of_the_checkout_is_touched(remote):
     remote.store(clone).add(RUN)
     assert remote.store(clone).load(FINGERPRINT) == Baseline(runs=(RUN,))
     after = clone.state()
-    for key in ("refs", "reflog"):  # git itself remembers what it pushed, under refs/remotes/origin
-        after[key] = "".join(f"{line}\n" for line in after[key].splitlines() if "/energy-baselines" not in line)
-    assert set(after.pop("git")) - set(before.pop("git")) <= {"shallow"}
+    assert set(after.pop("git")) - set(before.pop("git")) == {"energygate"}
     assert after == before
 
 
@@ -57,14 +56,100 @@ def test_only_the_newest_commit_is_fetched(remote):
     clone = remote.clone()
     clone.git("update-ref", "-d", "refs/remotes/origin/energy-baselines")
     assert len(remote.store(clone).everything()) == 3
-    assert clone.git("rev-list", "--count", "refs/energygate/energy-baselines") == "1\n"
+    assert clone.git("--git-dir=.git/energygate", "rev-list", "--count", "--all") == "1\n"
+
+
+def test_a_branch_that_shares_its_history_with_the_code_is_read_and_the_history_of_the_clone_stays_whole(remote):
+    for number in range(3):
+        remote.first.commit(a_txt=str(number))
+    remote.first.git("push", "--quiet", str(remote.bare), "HEAD:main", "HEAD:energy-baselines")
+    remote.store().add(RUN)
+    remote.git("update-ref", "refs/heads/main", "energy-baselines")
+    clone = remote.clone()
+    before = clone.git("rev-list", "HEAD")
+    assert remote.store(clone).load(FINGERPRINT) == Baseline(runs=(RUN,))
+    assert clone.git("rev-list", "HEAD") == before
+    assert clone.git("rev-parse", "--is-shallow-repository") == "false\n"
+
+
+def test_a_partial_clone_has_all_that_was_fetched(remote):
+    remote.store().add(RUN)
+    remote.git("config", "uploadpack.allowFilter", "true")
+    folder = remote.folder / "partial"
+    remote.first.git("clone", "--quiet", "--filter=blob:none", remote.bare.as_uri(), str(folder))
+    clone = Repository(folder)
+    at = remote.store(clone).fetched()
+    remote.bare.rename(remote.folder / "moved.git")
+    assert opened_at(clone, at).load(FINGERPRINT) == Baseline(runs=(RUN,))
+
+
+def test_the_remote_is_reached_by_what_the_clone_says_of_it_also_in_a_section_for_its_folder_alone(remote):
+    remote.store().add(RUN)
+    clone = remote.clone()
+    clone.git("remote", "set-url", "origin", "lab:energy")
+    section = clone.write("../section", f'[url "{remote.bare}"]\n  insteadOf = lab:energy\n')
+    clone.git("config", f"includeIf.gitdir:{clone.folder.resolve()}/.git.path", str(section.resolve()))
+    given = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "somebody"}
+    clone.environ |= given
+    assert remote.store(clone).load(FINGERPRINT) == Baseline(runs=(RUN,))
+
+
+def test_a_worktree_reads_what_was_fetched_in_its_clone(remote):
+    remote.store().add(RUN)
+    clone = remote.clone()
+    at = remote.store(clone).fetched()
+    clone.git("worktree", "add", "--quiet", "--detach", "../base")
+    remote.bare.rename(remote.folder / "moved.git")
+    base = open_branch("git:energy-baselines", folder=clone.folder.parent / "base", environ=clone.environ, at=at)
+    assert base.load(FINGERPRINT) == Baseline(runs=(RUN,))
+
+
+def test_a_clone_that_cannot_hold_what_is_fetched_is_named(remote):
+    clone = remote.clone()
+    place = clone.write(".git/energygate", "a file")
+    with pytest.raises(ConfigError) as refused:
+        remote.store(clone).load(FINGERPRINT)
+    assert str(refused.value) == (
+        f"Cannot make {place}: Not a directory. Branches of baselines are fetched into it, so that the clone itself "
+        "stays as it is. Let this user write in the clone's .git."
+    )
+    assert [each.name for each in (clone.folder / ".git").glob("energygate*")] == ["energygate"]
+
+
+def test_a_branch_that_points_at_no_commit_is_no_empty_store(remote):
+    blob = remote.git("hash-object", "-w", str(remote.bare / "HEAD"))
+    (remote.bare / "refs" / "heads" / "energy-baselines").write_text(blob)
+    with pytest.raises(BaselineError) as refused:
+        remote.store().load(FINGERPRINT)
+    assert str(refused.value) == (
+        "Cannot read the baselines of branch energy-baselines at origin: it points at no commit. Unread baselines must "
+        "not look like none. `git ls-remote origin` must answer. A private repository needs credentials: in a "
+        "workflow, `contents: read`."
+    )
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"junk"), lambda path: path.unlink()])
+def test_a_file_that_is_spoilt_or_gone_in_the_clone_is_named(remote, spoil):
+    remote.store().add(RUN)
+    clone = remote.clone()
+    at = remote.store(clone).fetched()
+    blob = remote.git("rev-parse", f"energy-baselines:{NAME}").strip()
+    own = clone.folder / ".git" / "energygate"
+    (loose := own / "objects" / blob[:2] / blob[2:]).chmod(0o644)
+    spoil(loose)
+    with pytest.raises(BaselineError) as refused:
+        opened_at(clone, at).load(FINGERPRINT)
+    assert str(refused.value) == (
+        f"git in {own}: file {blob} cannot be read. A run that cannot be read cannot be compared. "
+        f"Mend it: git -C {own} fsck. Or remove it: it is fetched anew."
+    )
 
 
 def test_a_branch_that_was_deleted_is_empty_again(remote):
     clone = remote.clone()
     remote.store(clone).add(RUN)
     remote.git("branch", "-D", "energy-baselines")
-    assert remote.store(clone).load(FINGERPRINT) == Baseline()
+    assert remote.store(clone).load(FINGERPRINT) == Baseline(absent="origin has no such branch")
 
 
 def opened_at(clone, at):
@@ -79,8 +164,9 @@ def test_what_was_fetched_is_read_from_then_on_whatever_becomes_of_the_remote_an
     assert at == f"git:energy-baselines@{commit}"
     remote.store().add(a_run(a_benchmark(), day=2))
     remote.bare.rename(remote.folder / "moved.git")
-    clone.git("update-ref", "refs/energygate/energy-baselines", "main")
-    clone.git("replace", commit, "main")
+    own = ("--git-dir", ".git/energygate")
+    clone.git(*own, "fetch", "--quiet", ".", "+main:refs/energygate/energy-baselines")
+    clone.git(*own, "replace", commit, "refs/energygate/energy-baselines")
     store = opened_at(clone, at)
     assert (store.load(FINGERPRINT), store.remarks()) == (Baseline(runs=(RUN,)), ())
 
@@ -90,7 +176,7 @@ def test_a_branch_that_was_not_there_is_read_as_empty_without_asking_again(remot
     at = remote.store(clone).fetched()
     assert at == "git:energy-baselines@none"
     remote.bare.rename(remote.folder / "moved.git")
-    assert opened_at(clone, at).load(FINGERPRINT) == Baseline()
+    assert opened_at(clone, at).load(FINGERPRINT) == Baseline(absent="origin has no such branch")
 
 
 def test_what_was_fetched_of_another_branch_is_of_no_concern(remote):
@@ -204,7 +290,7 @@ def test_a_large_branch_is_worth_a_warning_that_offers_to_prune_it(remote):
     (said,) = store.remarks()
     assert said == (
         f"baselines: git:energy-baselines holds {size} MiB, more than 0.000977 MiB, and every job fetches it. "
-        "`energygate baseline prune` lists the runs that nothing needs."
+        "`energygate baseline prune --baselines=git:energy-baselines` lists the runs that nothing needs."
     )
     assert remote.store(clone).remarks() == ()
 

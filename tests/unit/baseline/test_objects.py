@@ -67,6 +67,18 @@ def test_a_bucket_that_is_not_there_is_no_empty_store_and_is_not_made(s3):
     assert httpx.get(f"{s3}/no-such-bucket").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("uri", "missing"), [("s3://", "bucket"), ("s3:///a", "bucket"), ("gs:///", "bucket"), ("file:///", "folder")]
+)
+def test_a_url_that_names_no_place_is_refused(uri, missing):
+    with pytest.raises(ConfigError) as refused:
+        open_objects(uri)
+    assert str(refused.value) == (
+        f"baselines: {uri!r}: it names no {missing}. Nothing would be stored there, and nothing found. "
+        "Give the whole URL, for example `baselines: s3://BUCKET/FOLDER`."
+    )
+
+
 def test_a_store_that_cannot_be_reached_is_no_empty_one_and_no_credential_is_told(s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://canary-user:canary-password@127.0.0.1:9")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "canary-session")

@@ -84,7 +84,7 @@ def test_of_another_machine_the_newest_run_that_measured_something_counts(store)
 
 
 def test_an_empty_or_absent_store_is_an_empty_baseline(store):
-    assert store.load(FINGERPRINT) == Baseline()
+    assert store.load(FINGERPRINT) == Baseline(absent="there is no such folder")
     (store.root / FINGERPRINT).mkdir(parents=True)
     (store.root / OTHER).mkdir()
     assert (store.load(FINGERPRINT), store.everything()) == (Baseline(), ())

@@ -3,6 +3,7 @@ import math
 import pytest
 from fakes import (
     NAME,
+    STEADY_J,
     a_baseline,
     a_benchmark,
     a_machine,
@@ -11,6 +12,7 @@ from fakes import (
     an_acceptance,
     some_trials,
 )
+from msgspec import structs
 
 from energygate.compare import CompareRules, Obstacle, compare, hard_key_differences, soft_key_differences, too_few
 from energygate.model import Baseline, Metric, Outcome, TrialCounts
@@ -354,7 +356,7 @@ def test_the_commonest_reason_is_given():
 def test_a_trial_whose_energy_has_no_log_is_counted_as_invalid_with_its_value(trial, fault):
     found = compared(a_benchmark(trials=[*some_trials(), trial]), a_baseline(steady(100)))
     assert (found.obstacle, found.trials) == (None, TrialCounts(base=5, head=5, invalid=1))
-    assert found.notes == (f"trial 0 does not count: {fault}",)
+    assert found.notes == (f"trial 1 does not count: {fault}",)
     assert compared(a_benchmark(trials=[trial]), Baseline()).obstacle.reason == f"1 of 1 trials are invalid. {fault}"
 
 
@@ -413,6 +415,16 @@ def test_a_changed_label_is_noted_after_the_notes_of_the_benchmark():
     head = steady(100, labels={"model": "small", "quant": "q4"}, notes=("2 outliers",))
     found = compared(head, a_baseline(steady(100, labels={"model": "large"}), steady(100)))
     assert found.notes == ("2 outliers", "model: large → small", "quant: absent → q4")
+
+
+def test_a_trial_that_stands_apart_is_counted_from_one_with_the_invalid_ones_before_it():
+    trials = [a_trial(invalid="spike: once."), *some_trials([*STEADY_J, *STEADY_J, 300.0])]
+    numbered = [structs.replace(trial, index=index) for index, trial in enumerate(trials)]
+    found = compared(a_benchmark(trials=numbered), a_baseline(steady(100)))
+    assert found.notes == (
+        "1 of 11 trials stands apart (trial 12); kept",
+        "tail: rare trials lie far off, which the typical value does not follow",
+    )
 
 
 def test_the_labels_of_a_head_that_measured_nothing_are_not_compared():

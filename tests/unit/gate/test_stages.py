@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from fakes import NAME, STEADY_J, a_baseline, a_benchmark, a_row, a_run, an_acceptance, some_blocks, some_trials
 
 from energygate.compare import CompareRules, compare, compare_interleaved
 from energygate.gate import Stage, decide, decided_alone, merge, queue
-from energygate.model import Baseline, Metric, Outcome
+from energygate.model import Baseline, Metric, Outcome, StoreName
 from energygate.policy import Confirm, Policy, Rules
 
 SESSIONS = (100.2, 101.3, 99.3, 100.7)
@@ -121,13 +123,20 @@ def accepted_here(percent):
 @pytest.mark.parametrize(
     ("percent", "outcome", "reason"),
     [
-        (9, Outcome.PASS, "\N{MINUS SIGN}2.7 % against the run that is accepted here, within the budget of 5 %."),
+        (
+            9,
+            Outcome.PASS,
+            (
+                "increase of 11.6 % accepted here by alice; \N{MINUS SIGN}2.7 % against the run that shows it, within "
+                "the budget of 5 %."
+            ),
+        ),
         (
             30,
             Outcome.INCONCLUSIVE,
             (
-                "+16.1 % against the run that is accepted here; compare after the merge, with the sessions that are "
-                "recorded then."
+                "increase of 11.6 % accepted here by alice; +16.1 % against the run that shows it. Compare after the "
+                "merge, with the sessions that are recorded then."
             ),
         ),
     ],
@@ -138,6 +147,18 @@ def test_what_the_change_accepts_itself_is_never_an_alarm_and_never_measured_aga
     (row,) = decide(found, Policy(), stage=Stage.SCREEN)
     assert (row.outcome, row.reason, row.sessions) == (outcome, reason, 1)
     assert queue(found, which("all")) == ()
+
+
+@pytest.mark.parametrize("percent", [9, 30])
+def test_what_all_branches_share_proves_nothing_before_the_merge_even_where_it_fits(percent):
+    baseline, levels = accepted_here(percent)
+    shared = replace(baseline, at_base=None, store=StoreName(name="git:b", is_shared=True))
+    (row,) = decide(compared(levels, baseline=shared), Policy())
+    assert (row.outcome, row.sessions) == (Outcome.INCONCLUSIVE, 1)
+    assert row.reason.startswith("increase of 11.6 % accepted by alice before the merge; ")
+    assert row.reason.endswith("Compare after the merge, with the sessions that are recorded then.")
+    assert (row.accepted.by, round(row.accepted.ratio, 2), row.accepted.is_here) == ("alice", 1.12, False)
+    assert queue(compared(levels, baseline=shared), which("all")) == ()
 
 
 def test_readings_that_may_not_decide_are_not_measured_again():

@@ -138,6 +138,15 @@ def test_a_file_of_the_runner_that_is_a_link_is_not_followed(tmp_path):
     assert not (tmp_path / "victim").exists()
 
 
+def test_a_file_of_the_runner_whose_name_is_too_long_is_said(tmp_path):
+    file = tmp_path / ("a" * 300)
+    with pytest.raises(EnergyGateError) as refused:
+        add_summary("text", environ={"GITHUB_STEP_SUMMARY": str(file)}, tell=print)
+    assert str(refused.value) == (
+        f"Cannot write {file}: File name too long. The runner reads the results there. Make room there."
+    )
+
+
 def test_a_summary_is_appended_and_stays_below_what_the_runner_keeps(tmp_path):
     file = tmp_path / "summary"
     environ = {"GITHUB_STEP_SUMMARY": str(file)}
@@ -204,7 +213,7 @@ def test_the_events_document_is_read(tmp_path):
     assert event_payload({"GITHUB_EVENT_PATH": str(file)}) == {"action": "opened"}
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff", b""])
+@pytest.mark.parametrize("content", [None, b"{", b"\xff", b"", b"[" * 100_000 + b"]" * 100_000])
 def test_an_events_document_that_cannot_be_read_is_named(tmp_path, content):
     file = tmp_path / "event.json"
     if content is not None:

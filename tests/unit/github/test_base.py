@@ -139,6 +139,14 @@ def test_a_pushed_branch_has_no_base_where_the_clone_has_no_default_branch(histo
     assert found(an_event(), checkout(history.head, depth=1)) is None
 
 
+def test_what_has_not_left_the_default_branch_has_no_base_and_is_not_measured_against_itself(history, checkout):
+    git = checkout(history.tip)
+    for ref in ("refs/tags/v1", "refs/heads/fresh"):
+        assert found(an_event(ref=ref), git) is None
+    git("checkout", "--quiet", "--detach", history.older)
+    assert found(an_event(ref="refs/tags/v0"), git) is None
+
+
 def test_the_default_branch_is_compared_with_the_commit_before(history, checkout):
     git = checkout(history.tip)
     assert found(an_event(ref="refs/heads/main"), git) == history.older

@@ -117,12 +117,13 @@ def test_at_most_500_annotations_are_sent_and_the_rest_is_counted(github, hub):
 
 def test_an_annotation_that_github_cannot_place_does_not_cost_the_others(github, hub):
     lost = [a_note(path="/etc/passwd"), a_note(path="../a.py"), a_note(path=""), a_note(line=0)]
+    lost += [a_note(path=f"a{control}b.py") for control in "\n\r\x00"]
 
     publish_check(hub, a_check(*lost, a_note(path="./sub//bench.py")))
 
     (run,) = github.check_runs
     assert [note["path"] for note in run.annotations] == ["sub/bench.py"]
-    assert run.summary == "4 annotations are left out: the JSON report has all.\n\n## Energy"
+    assert run.summary == "7 annotations are left out: the JSON report has all.\n\n## Energy"
 
 
 def test_one_annotation_left_out_is_said_in_the_singular():

@@ -1,6 +1,7 @@
 """Section 6 of the design: headers, paging, waits, and answers that are none."""
 
 import gzip
+import itertools
 import socket
 import subprocess
 import sys
@@ -10,12 +11,13 @@ import fakes_github_faults as faults
 import pytest
 from fakes_github import HEAD_SHA, Token, zipped
 from fakes_github_faults import Fault
-from fakes_github_http import Answer
+from fakes_github_http import Answer, Loopback
 from fakes_hub import START_S
 
 from energygate.errors import ConfigError
 from energygate.github.client import GateSession
 from energygate.github.errors import ArtefactTooLarge, HubLost, HubRefused, HubUnavailable
+from energygate.github.transport import Deadline
 from energygate.github.waiting import Patience
 
 CHECK = {
@@ -78,6 +80,22 @@ def test_a_list_that_goes_on_for_ever_is_left(github, hub, pull):
         f"GitHub's API at {github.url} lists more than 100 pages. Run the job again later."
     )
     assert len(github.requests) == 100
+
+
+@pytest.mark.parametrize("address", ["{other}/page2", "http://127.0.0.1:none/", "http://[/"])
+def test_a_list_that_goes_on_at_another_server_is_left_and_that_one_never_sees_the_token(github, hub, pull, address):
+    seen = []
+    other = Loopback(lambda request: seen.append(request) or Answer(200, []))
+    link = {"Link": f'<{address.format(other=other.url)}>; rel="next"'}
+    github.fail(Fault(Answer(200, [], link), is_contract=False))
+
+    said = unavailable(hub.comments, 7)
+    other.close()
+
+    assert said == (
+        f"GitHub's API at {github.url} names another server for the rest of a list. Run the job again later."
+    )
+    assert seen == []
 
 
 def test_answers_come_as_the_server_sent_them(github, hub, pull):
@@ -212,6 +230,52 @@ def test_a_write_that_got_no_answer_counts_towards_that_minute(github, connect, 
 
     assert said == f"GitHub's API at {github.url} is silent (ReadTimeout), for 40 s. Run the job again later."
     assert len(github.requests) == 2
+
+
+def test_a_server_that_answers_byte_by_byte_is_left_after_less_than_a_minute(github, connect, pull):
+    looks = []  # each is a second; one is taken when a request begins, and one before each of many reads
+    deadline = Deadline(now_s=lambda: looks.append(None) or len(looks))
+    hub = connect(clock=lambda: len(looks), deadline=deadline)
+    github.fail(Fault(Answer(200, raw=b" " * (4 << 20)), is_contract=False), times=10)
+
+    said = unavailable(hub.pull, 7)
+
+    assert said == (
+        f"GitHub's API at {github.url} is silent (ConnectionError: no whole answer within 20 s), for 44 s. "
+        "Run the job again later."
+    )
+    assert len(looks) + sum(hub.waits) < 60
+
+
+def test_a_write_that_is_answered_too_late_may_have_been_done(github, connect, pull):
+    seconds = itertools.count(0, 12)
+    hub = connect(deadline=Deadline(now_s=lambda: next(seconds)))
+    github.fail(faults.lost(Fault(Answer(201, raw=b" " * 10**6), is_contract=False)))
+
+    with pytest.raises(HubLost, match=r"no whole answer within 20 s"):
+        hub.create_comment(7, "text")
+
+
+def test_the_store_of_artefacts_has_a_deadline_too(github, connect):
+    artifact = github.artifact(RUN, "energygate-default", b" " * 10**6)
+    seconds = itertools.count(0, 1)
+    assert len(connect(deadline=Deadline(now_s=lambda: 0.0)).artifact_zip(artifact.id, 10**6)) == 10**6
+
+    hub = connect(deadline=Deadline(now_s=lambda: next(seconds)))
+
+    assert unavailable(hub.artifact_zip, artifact.id, 10**6) == (
+        f"GitHub's API at {github.url} broke off an artefact (ConnectionError: no whole answer within 20 s). "
+        "Run the job again later."
+    )
+
+
+def test_an_answer_that_unpacks_to_more_than_any_list_is_not_read_on(github, hub, pull):
+    bomb = gzip.compress(b" " * (2**26 + 1), compresslevel=1)
+    github.fail(Fault(Answer(200, raw=bomb, headers={"Content-Encoding": "gzip"}), is_contract=False))
+
+    assert unavailable(hub.comments, 7) == (
+        f"GitHub's API at {github.url} answers with more than 67108864 bytes. Run the job again later."
+    )
 
 
 def test_a_server_that_is_not_there_is_named_with_the_systems_word_for_it(connect):

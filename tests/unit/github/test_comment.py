@@ -107,12 +107,62 @@ def test_a_comment_of_others_or_of_another_id_is_let_alone(github, hub, pull, te
     assert len(github.comments(7)) == 2
 
 
-def test_of_several_the_oldest_is_updated(github, hub, pull):
-    first, second = [github.comment(7, body(a_marker(head=NEWER)), login=BOT) for _ in range(2)]
+def test_of_several_the_oldest_is_updated_and_the_others_point_at_it_once(github, hub, pull):
+    first, second, third = [github.comment(7, body(a_marker(head=NEWER)), login=BOT) for _ in range(3)]
 
+    done = upsert(hub, a_post())
+
+    assert done == Written(fate=Fate.UPDATED, url=f"{github.url}/acme/widgets/pull/7#issuecomment-{first.id}")
+    pointer = f"*Out of date: the result is in [another comment]({done.url}).*\n"
+    assert (first.body, second.body, third.body) == (body(), pointer, pointer)
+
+    upsert(hub, a_post(marker=a_marker(attempt=2)))
+
+    assert [each.target.rpartition("/")[2] for each in github.writes[3:]] == [str(first.id)]
+
+
+def test_the_first_comments_of_two_runs_at_once_are_one_in_the_end(github, hub, pull):
+    rival = a_marker(run=RUN - 1)
+    github.then("GET", "/comments", lambda: github.comment(7, body(rival), login=BOT))
     upsert(hub, a_post())
 
-    assert (first.body, second.body) == (body(), body(a_marker(head=NEWER)))
+    upsert(hub, a_post(marker=a_marker(run=RUN + 1, verdict="passed")))
+
+    assert [each.startswith("<!-- energygate:v1:default -->") for each in github.ours(7)] == [True, False]
+
+
+def test_of_several_one_that_is_deleted_meanwhile_costs_nothing(github, hub, pull):
+    _, second = [github.comment(7, body(a_marker(head=NEWER)), login=BOT) for _ in range(2)]
+    github.then("GET", "/comments", lambda: github.delete_comment(second.id))
+
+    assert upsert(hub, a_post()).why == ""
+    assert github.ours(7) == [body()]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "gave_up"),
+    [
+        (faults.permission("No."), "GitHub refused to write the comment (HTTP 403): No.", False),
+        (faults.down(502), "GitHub's API at {url} answers HTTP 502. Run the job again later.", True),
+    ],
+)
+def test_another_that_cannot_be_written_is_said_and_the_result_is_there(github, hub, pull, fault, said, gave_up):
+    _, second = [github.comment(7, body(a_marker(head=NEWER)), login=BOT) for _ in range(2)]
+    github.fail(fault, path=f"/comments/{second.id}")
+
+    done = upsert(hub, a_post())
+
+    assert (done.fate, done.gave_up) == (Fate.UPDATED, gave_up)
+    assert done.why.startswith(f"An older comment is out of date. {said.format(url=github.url)}")
+    assert github.ours(7)[0] == body()
+
+
+def test_a_login_is_the_same_in_any_case(github, hub, pull):
+    upsert(hub, a_post(author="GitHub-Actions[bot]"))
+
+    done = upsert(hub, a_post(author="GitHub-Actions[bot]", marker=a_marker(attempt=2)))
+
+    assert (done.fate, done.why, len(github.ours(7))) == (Fate.UPDATED, "", 1)
 
 
 def test_two_ids_have_two_comments(github, hub, pull):

@@ -1,11 +1,12 @@
 """Event in, decision out: every row of the table, and payloads that nobody vouches for."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 
 from energygate.errors import ConfigError
-from energygate.github.event import Activity, Event, Pull, Relayed, activity, read_event
+from energygate.github.event import Activity, Event, Pull, Relayed, Source, activity, read_event
 
 HEAD, BASE, MERGE = "a" * 40, "b" * 40, "c" * 40
 ENVIRON = {
@@ -132,11 +133,14 @@ def test_an_event_is_read_whole():
         event="pull_request",
         head_sha=HEAD,
         head_branch="fix/it",
-        head_repository_id=5,
-        head_repository="eve/widgets",
-        head_owner="eve",
+        source=Source(id=5, owner="eve"),
     )
     assert read("merge_group", GROUP).merge_base_sha == BASE
+
+
+def test_the_run_of_a_fork_that_was_deleted_has_no_source():
+    deleted = RUN | {"workflow_run": RUN["workflow_run"] | {"head_repository": None}}
+    assert read("workflow_run", deleted).relayed == replace(read("workflow_run", RUN).relayed, source=None)
 
 
 def test_links_and_requests_go_to_the_server_that_the_runner_names():
@@ -208,7 +212,6 @@ SHAS = ["", "a" * 39, "a" * 41, "A" * 40, "a" * 40 + "\n", "--output=x", "a" * 6
         ("push", ON_BRANCH, "repository.default_branch", [value for value in HOSTILE if value != "%0A"]),
         ("workflow_run", RUN, "workflow_run.head_sha", SHAS),
         ("workflow_run", RUN, "workflow_run.head_branch", [value for value in HOSTILE if value != "%0A"]),
-        ("workflow_run", RUN, "workflow_run.head_repository.full_name", HOSTILE),
         ("workflow_run", RUN, "workflow_run.head_repository.owner.login", [*HOSTILE, "a/b", "a&b=c"]),
     ],
 )

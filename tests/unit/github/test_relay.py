@@ -12,7 +12,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from energygate.errors import RelayRefused
-from energygate.github.event import Relayed
+from energygate.github.event import Relayed, Source
 from energygate.github.relay import MOST_REPORT_BYTES, MOST_ZIP_BYTES, Notice, pull_of, relayed_report, report_in
 
 HEAD = "f5410108c2ab9d1e0c0ffee0c0ffee0c0ffee000"
@@ -23,9 +23,7 @@ RUN = Relayed(
     event="pull_request",
     head_sha=HEAD,
     head_branch="topic",
-    head_repository_id=2,
-    head_repository="outsider/widgets",
-    head_owner="outsider",
+    source=Source(id=2, owner="outsider"),
 )
 
 
@@ -112,6 +110,13 @@ def test_without_one_pull_request_at_the_run_s_commit_there_is_a_notice(pulls, s
     assert pull_of(Shelf(pulls=pulls), RUN) == Notice(sentence=sentence)
 
 
+def test_of_a_fork_that_was_deleted_there_is_a_notice_and_nothing_is_asked():
+    hub = Shelf(pulls=[a_pull()])
+    said = "The repository of the pull request was deleted meanwhile: nothing to comment on."
+    assert pull_of(hub, dataclasses.replace(RUN, source=None)) == Notice(sentence=said)
+    assert hub.asked == []
+
+
 @pytest.mark.parametrize("event", ["pull_request_target", "push", ""])
 @pytest.mark.parametrize("ask", [pull_of, lambda hub, run: relayed_report(hub, run, NAME)])
 def test_a_run_of_another_event_is_refused_before_anything_is_asked(event, ask):
@@ -155,7 +160,7 @@ OF_RUN = f"the artefact is of run 77 and commit {HEAD}"
         ({"workflow_run": {"id": 78, "head_sha": HEAD}}, OF_RUN, f"one of run 78 and commit {HEAD}"),
         ({"workflow_run": {"id": 77, "head_sha": NEWER}}, OF_RUN, f"one of run 77 and commit {NEWER}"),
         ({"workflow_run": None}, OF_RUN, "one of run None and commit None"),
-        ({"size_in_bytes": 1_048_577}, "an artefact has at most 1048576 bytes", "1048577 bytes"),
+        ({"size_in_bytes": 4_194_305}, "an artefact has at most 4194304 bytes", "4194305 bytes"),
     ],
 )
 def test_an_artefact_of_another_run_or_too_large_is_refused_before_it_is_fetched(facts, rule, found):
@@ -204,9 +209,9 @@ HOSTILE = {
         "the zip's entry is stored or deflated",
         "compression method 14",
     ),
-    "3 MiB in 10 kB": (
-        a_zip(an_entry(), content=b" " * (3 << 20)),
-        "a report has at most 2097152 bytes",
+    "17 MiB in 17 kB": (
+        a_zip(an_entry(), content=b" " * (17 << 20)),
+        "a report has at most 16777216 bytes",
         "more than that in its zip",
     ),
     "no zip": (b"<html>busy</html>", "an artefact is a whole zip", "BadZipFile: File is not a zip file"),
@@ -235,8 +240,8 @@ def test_an_entry_without_unix_attributes_is_a_file():
 
 
 def test_a_header_that_claims_few_bytes_does_not_let_many_through():
-    data = a_zip(an_entry(), content=b" " * (3 << 20))
-    small = data.replace(struct.pack("<L", 3 << 20), struct.pack("<L", 100))
+    data = a_zip(an_entry(), content=b" " * (17 << 20))
+    small = data.replace(struct.pack("<L", 17 << 20), struct.pack("<L", 100))
     with pytest.raises(RelayRefused) as error:
         report_in(small)
     assert str(error.value) == refused("an artefact is a whole zip", "BadZipFile: Bad CRC-32 for file 'report.json'")
@@ -265,7 +270,7 @@ def test_report_and_pull_request_are_found_on_a_server_and_nothing_is_written_th
     github.artifact(77, NAME, zipped(**{"report.json": b"old"}))
     github.artifact(77, NAME, zipped(**{"report.json": b"new"}))
     github.artifact(78, NAME, zipped(**{"report.json": b"of another run"}))
-    run = dataclasses.replace(RUN, head_repository_id=FORK_ID)
+    run = dataclasses.replace(RUN, source=Source(id=FORK_ID, owner="outsider"))
     assert (pull_of(hub, run), relayed_report(hub, run, NAME)) == (7, b"new")
     assert (github.writes, len(github.downloads)) == ([], 1)
 
@@ -275,5 +280,5 @@ def test_an_artefact_that_is_larger_than_the_server_says_is_refused(github, hub)
     with pytest.raises(RelayRefused) as error:
         relayed_report(hub, RUN, NAME)
     assert str(error.value) == refused(
-        "an artefact has at most 1048576 bytes", "more than that, though GitHub says less"
+        "an artefact has at most 4194304 bytes", "more than that, though GitHub says less"
     )

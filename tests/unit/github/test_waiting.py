@@ -15,7 +15,9 @@ def wait_s(status, headers, text="", attempt=0):
     [
         (403, {"Retry-After": "7", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1900000090"}, 7),
         (403, {"Retry-After": "0"}, 0),
-        (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 60),
+        (403, {"Retry-After": "Sun, 17 Mar 2030 17:47:10 GMT"}, 30),
+        (429, {"Retry-After": "Sun, 17 Mar 2030 17:46:10 GMT"}, 0),  # that time is past
+        (429, {"Retry-After": "Sun, 17 Mar 2030 17:47:10 +0100"}, 60),  # no date of HTTP
         (429, {"Retry-After": "-5"}, 60),
         (429, {"Retry-After": "٣"}, 60),  # a digit, but not of HTTP
         (429, {"Retry-After": "9" * 5000}, float("inf")),
@@ -27,7 +29,7 @@ def wait_s(status, headers, text="", attempt=0):
         (503, {"Retry-After": "7"}, 1.25),
     ],
 )
-def test_only_a_number_of_seconds_that_a_refusal_names_is_waited(status, headers, waited_s):
+def test_only_a_number_of_seconds_or_a_time_that_a_refusal_names_is_waited(status, headers, waited_s):
     assert wait_s(status, headers) == waited_s
 
 

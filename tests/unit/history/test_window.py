@@ -4,7 +4,7 @@ import pytest
 from fakes import COMMIT, NAME, STEADY_J, a_benchmark, a_run, some_trials
 
 from energygate.history.window import WindowRules, baseline_warnings, windows
-from energygate.model import Acceptance, Baseline
+from energygate.model import Acceptance, Baseline, StoreName
 
 ON = dt.date(2026, 11, 25)
 SHORT = COMMIT[:12]
@@ -41,7 +41,7 @@ def test_the_newest_sessions_count_newest_first():
     found = only(*(session(day) for day in (3, 14, 1, 12, 11, 10, 9, 8, 7, 6, 5, 4)))
     assert days(found) == [14, 12, 11, 10, 9, 8, 7, 6, 5, 4]
     assert days(only(session(1), session(2), session(3), sessions=2)) == [3, 2]
-    assert (found.notes, found.warnings, found.accepted_here) == ((), (), None)
+    assert (found.notes, found.warnings, found.accepted) == ((), (), None)
 
 
 def test_what_describes_no_commit_or_other_work_or_too_little_of_it_is_no_session():
@@ -138,17 +138,17 @@ def test_an_acceptance_that_this_change_brings_is_compared_with_alone():
     at_base = frozenset(run.run_id for run in runs if run is not measured)
     found = only(*runs, at_base=at_base)
     assert days(found) == [9]
-    assert found.accepted_here == measured.accepts[0]
+    assert (found.accepted.by, f"{found.accepted.ratio:.2f}", found.accepted.is_here) == ("alice", "1.08", True)
     merged = only(*runs, at_base=at_base | {measured.run_id})
-    assert (days(merged), merged.accepted_here) == ([10, 9], None)
-    assert only(*runs).accepted_here is None
+    assert (days(merged), merged.accepted) == ([10, 9], None)
+    assert only(*runs).accepted is None
 
 
 def test_an_acceptance_of_what_is_stored_already_is_no_part_of_the_change():
     runs = rising(7, 10)
     words = a_run(day=11, accepts=accepts(day=11, since=runs[6].run_id))
     found = only(*runs, words, at_base=frozenset(run.run_id for run in runs))
-    assert (days(found), found.accepted_here) == ([10, 9, 8, 7], None)
+    assert (days(found), found.accepted) == ([10, 9, 8, 7], None)
 
 
 def ids(*runs):
@@ -166,7 +166,58 @@ def test_a_run_that_this_change_brings_and_points_at_is_accepted_here():
     merged, brought = [session(day) for day in (1, 2, 3)], [session(day, 130) for day in (4, 5, 6)]
     words = a_run(day=7, accepts=accepts(day=7, since=brought[1].run_id))
     found = only(*merged, *brought, words, at_base=ids(*merged))
-    assert (days(found), found.accepted_here) == ([5], words.accepts[0])
+    assert (days(found), found.accepted.is_here) == ([5], True)
+
+
+SHARED = StoreName(name="git:energy-baselines", is_shared=True, is_given=True)
+
+
+def shared(*runs):
+    newest_first = tuple(sorted(runs, key=lambda run: run.started_at, reverse=True))
+    (found,) = windows([a_benchmark()], Baseline(runs=newest_first, store=SHARED), WindowRules(on=ON))
+    return found
+
+
+def test_a_level_that_is_accepted_for_all_branches_and_shown_by_no_later_session_is_compared_with_alone_and_warned_of():
+    before, accepting = [session(day) for day in (1, 2, 3)], session(4, 130, accepts=accepts(day=4))
+    unmerged = session(5)
+    for runs in ((*before, accepting), (*before, accepting, unmerged)):
+        found = shared(*runs)
+        assert days(found) == [4]
+        assert (found.accepted.by, f"{found.accepted.ratio:.2f}", found.accepted.is_here) == ("alice", "1.30", False)
+        assert found.warnings == (
+            (
+                "bench.py::test_encode: ACCEPTED BEFORE THE MERGE: 100 J \N{RIGHTWARDS ARROW} 130 J (+30.0 %) at "
+                f"{accepting.source.commit[:12]}, by alice on 2026-11-04: a better model. All branches share "
+                "git:energy-baselines, so those without that change are compared with its level too: nothing of this "
+                "benchmark is judged until a session of the main branch shows it."
+            ),
+        )
+
+
+def test_a_recorded_session_on_the_accepted_level_says_that_it_is_merged_however_it_was_merged():
+    before, accepting = [session(day) for day in (1, 2, 3)], session(4, 130, accepts=accepts(day=4))
+    found = shared(*before, accepting, session(6, 129, commit="f" * 40))
+    assert (days(found), found.accepted, found.warnings) == ([6, 4], None, ())
+
+
+def test_a_recorded_run_that_is_accepted_after_the_merge_is_ahead_of_nobody():
+    recorded = session(4, 130)
+    words = a_run(day=5, accepts=accepts(day=5, since=recorded.run_id))
+    found = shared(*(session(day) for day in (1, 2, 3)), recorded, words)
+    assert (days(found), found.accepted, found.warnings) == ([4], None, ())
+
+
+def test_a_first_level_that_is_accepted_for_all_branches_is_shown_by_any_later_session():
+    accepting = session(4, 130, accepts=accepts(day=4))
+    assert (shared(accepting).accepted.ratio, days(shared(accepting))) == (None, [4])
+    assert ": ACCEPTED BEFORE THE MERGE: 130 J at " in shared(accepting).warnings[0]
+    assert shared(accepting, session(5, 131)).accepted is None
+
+
+def test_what_a_warning_says_to_type_reads_the_store_that_was_read():
+    (said,) = shared(*rising(7, 10)).warnings
+    assert said.endswith("accept it with `energygate baseline accept --baselines=git:energy-baselines`.")
 
 
 @pytest.mark.parametrize("since", ["the run itself", "a stored run"])

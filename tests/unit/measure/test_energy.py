@@ -45,6 +45,14 @@ def test_a_function_is_repeated_until_a_trial_is_long_enough_and_gives_its_last_
     assert [(t.iterations, t.duration_s, t.total_j, t.work) for t in benchmark.trials] == [(6, 3.0, 150.0, Work())] * 3
 
 
+def test_who_watches_hears_that_a_benchmark_begins_before_its_code_runs(energy, session):
+    begun = session.progress.begun
+    for _ in energy.trials():
+        begun.append("first window")
+        break
+    assert begun == [NAME, "first window"]
+
+
 def test_windows_that_the_test_opens_itself_are_measured_as_they_are(energy, session, clock):
     for trial in energy.trials():
         clock.work(9.0)

@@ -92,7 +92,7 @@ def test_the_preference_is_spoken_of_where_the_governor_would_not_set_it(found):
 def test_a_virtual_machine_is_named(found):
     [machine] = found({"sys/class/dmi/id/sys_vendor": "QEMU"}, flags="fpu hypervisor")
     assert machine == Finding(
-        what="This is a virtual machine (QEMU).",
+        what="This is a virtual machine.",
         why="It shares its processor with others, whose load slows the work and is hardly seen from inside.",
         fix="Use bare metal (EC2: `*.metal`).",
     )

@@ -71,6 +71,12 @@ def test_a_run_says_who_measured_what_where_and_how(session, clock):
     assert [(trial.work, trial.conditions) for trial in benchmark.trials] == [(done.work, {"finish": "stop"})] * 3
 
 
+def test_who_watches_hears_that_a_benchmark_begins_before_anything_of_it_is_started(session, clock):
+    begun = session.progress.begun
+    session.measure(ScriptedWorkload(clock, steps={"open": lambda: begun.append("opened")}), SETTINGS)
+    assert begun == [NAME, "opened"]
+
+
 def test_trials_are_told_in_seconds_since_the_run_began(session, clock):
     clock.work(5.0)
     benchmark = session.measure(ScriptedWorkload(clock), SETTINGS)

@@ -115,6 +115,19 @@ def test_a_deleted_file_makes_the_tree_dirty(commit, tmp_path):
     assert read_source(tmp_path).dirty
 
 
+def test_the_first_three_changed_files_are_named_and_the_others_counted(commit, git, tmp_path):
+    for name in ("a.txt", "b.txt", "d e\u202e.txt", "f.txt", "g.txt"):
+        commit(name, text=name * 9)
+    git("mv", "a.txt", "a2.txt")
+    assert read_source(tmp_path).changed == "a2.txt"
+    (tmp_path / "b.txt").unlink()
+    (tmp_path / "d e\u202e.txt").write_text("two\n")
+    assert read_source(tmp_path).changed == "a2.txt, b.txt, d e .txt"
+    (tmp_path / "f.txt").write_text("two\n")
+    (tmp_path / "g.txt").write_text("two\n")
+    assert read_source(tmp_path).changed == "a2.txt, b.txt, d e .txt and 2 more"
+
+
 def test_an_untracked_file_does_not(commit, tmp_path):
     commit()
     (tmp_path / "new.txt").write_text("new\n")

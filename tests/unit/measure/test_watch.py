@@ -52,8 +52,8 @@ class Bench:
     def now_s(self):
         return self.clock.now_s()
 
-    def watch(self, limits=None):
-        return MachineWatch(self.roots, limits=limits or NoiseLimits(), clock=self, own_s=lambda _: 0.0)
+    def watch(self, limits=None, tell=print):
+        return MachineWatch(self.roots, limits=limits or NoiseLimits(), clock=self, own_s=lambda _: 0.0, tell=tell)
 
     def observe(self, watch, meanwhile=lambda: None):
         end = watch.begin(Window())
@@ -163,6 +163,16 @@ def test_a_machine_that_never_gets_quiet_is_measured_after_half_a_minute_with_a_
     assert sum(bench.clock.slept) == 30.0
 
 
+def test_a_wait_that_takes_long_is_told_once_and_a_short_one_is_not(bench):
+    heard = []
+    bench.busy = 1.0
+    bench.watch(tell=heard.append).wait_until_quiet()
+    assert heard == ["waiting for a quiet machine, at most 30 s: other work keeps 25 % of it busy"]
+    bench.busy = 0.0
+    bench.watch(tell=heard.append).wait_until_quiet()
+    assert len(heard) == 1
+
+
 def test_half_of_what_makes_a_trial_noisy_is_not_waited_for(bench):
     bench.busy = 0.16  # 4 % of four processors
     assert bench.watch().wait_until_quiet() == ()
@@ -202,9 +212,14 @@ def test_that_foreign_load_is_unknown_is_said_where_it_matters_and_was_not_decla
 
 
 def for_meters(bench, *meters):
-    watch = watch_for(MeterGroup(meters), roots=bench.roots, limits=NoiseLimits(foreign=0.01), clock=bench)
+    heard = []
+    watch = watch_for(
+        MeterGroup(meters), roots=bench.roots, limits=NoiseLimits(foreign=0.01), clock=bench, tell=heard.append
+    )
     bench.busy = 400.0  # beside it this process, whose own seconds are subtracted, is nothing
-    return bench.observe(watch), watch.wait_until_quiet()
+    seen, notes = bench.observe(watch), watch.wait_until_quiet()
+    assert len(heard) == len(notes)
+    return seen, notes
 
 
 @pytest.mark.parametrize("kind", ["counter", "scraped"])
@@ -224,6 +239,6 @@ def test_load_is_recorded_and_is_no_noise_where_no_meter_counts_the_whole_machin
 
 def test_a_replay_is_not_watched(bench):
     meter = ConstantPower(bench.clock, kind="replay")
-    watch = watch_for(MeterGroup([meter]), roots=bench.roots, limits=NoiseLimits(), clock=bench)
+    watch = watch_for(MeterGroup([meter]), roots=bench.roots, limits=NoiseLimits(), clock=bench, tell=print)
     assert isinstance(watch, Unwatched)
     assert (watch.begin(Window())(), watch.wait_until_quiet()) == (Observed(), ())

@@ -33,6 +33,7 @@ def path_of(top, here, told=None, settings="energygate.yml"):
         ("a", "bench.py", "bench.py"),
         ("a/b", "a/b/bench.py", "a/b/bench.py"),
         ("a/b", "gone.py", "gone.py"),
+        ("a/b", f"{300 * 'x'}.py", f"{300 * 'x'}.py"),
     ],
 )
 def test_a_path_begins_at_the_top_wherever_it_was_measured(top, here, told, path):

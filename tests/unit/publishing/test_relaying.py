@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from energygate.errors import RelayRefused
 from energygate.github.comment import When
-from energygate.github.event import Relayed
+from energygate.github.event import Relayed, Source
 from energygate.model import Head, Outcome
 from energygate.report.json import encode_report
 
@@ -20,9 +20,7 @@ RUN = {
     "event": "pull_request",
     "head_sha": HEAD_SHA,
     "head_branch": "topic",
-    "head_repository_id": FORK_ID,
-    "head_repository": "outsider/widgets",
-    "head_owner": "outsider",
+    "source": Source(id=FORK_ID, owner="outsider"),
 }
 OPENING = (
     "Measured by the pull request's own code on a run that a maintainer allowed; figures as that run reported them."
@@ -135,7 +133,7 @@ def unknown_field():
     [
         (zipped(**{"report.json": b"{}", "more": b""}), {}, "the zip has exactly one entry"),
         (zipped(other=b"{}"), {}, "the zip's entry is called report.json"),
-        (zipped(**{"report.json": bytes(3 << 20)}), {}, "a report has at most 2097152 bytes"),
+        (zipped(**{"report.json": bytes(17 << 20)}), {}, "a report has at most 16777216 bytes"),
         (unknown_field(), {}, "a report has no fields but those of its schema"),
         (packed(*1001 * [a_row()]), {}, "there are at most 1000 items"),
         (packed(a_row(), commit=NEWER), {}, "a report describes the commit of its run"),

@@ -3,6 +3,7 @@ import datetime as dt
 import pytest
 from fakes import COMMIT, a_report, a_row
 from msgspec.structs import replace
+from shown_markdown import published
 
 from energygate.model import Head
 from energygate.publishing.told import Told
@@ -25,3 +26,15 @@ def test_a_pass_is_no_news_and_a_job_that_fails_all_the_same_is():
     assert Told.of(a_report(a_row()), exit_code=0, never_fail=False).news is False
     assert Told.of(a_report(a_row()), exit_code=2, never_fail=False).news is True
     assert Told.of_nothing(exit_code=5, never_fail=True).news is True
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("The command left with 3 although no benchmark regressed.", ". The command left with 3 although no "),
+        ("", ": its log says which"),
+    ],
+)
+def test_a_job_that_fails_for_another_reason_says_which_if_that_is_known(why, said):
+    told = Told.of(a_report(a_row()), exit_code=2, never_fail=False, why=why)
+    assert f"the job leaves with 2, for another reason than these figures{said}" in told.comment(published())

@@ -36,7 +36,7 @@ def test_an_annotation_has_the_ratio_the_interval_the_reason_and_what_to_run():
             message=(
                 "bench.py::test_it: +12.5 % (90 % CI +9.1 \N{HORIZONTAL ELLIPSIS} +15.8); 3.41 \N{RIGHTWARDS ARROW} "
                 "3.84 J/request; 12 blocks, adjusted p < 0.001. +12.5 % against the base in 12 blocks: above the "
-                "budget of 5 %. See it again: pytest --energy --energy-against=898989898989 bench.py::test_it"
+                "budget of 5 %. See it again: python -m pytest --energy --energy-against=898989898989 bench.py::test_it"
             ),
         ),
     )
@@ -57,8 +57,8 @@ def test_what_has_no_place_of_its_own_stands_beside_the_settings_file():
     assert (found.path, found.line) == ("ci/energy.yml", 1)
 
 
-@pytest.mark.parametrize("file", ["/etc/passwd", "../bench.py", "a/../../bench.py"])
-def test_a_place_outside_of_the_repository_is_none(file):
+@pytest.mark.parametrize("file", ["/etc/passwd", "../bench.py", "a/../../bench.py", "\n/etc/passwd", "a\u202e.py"])
+def test_a_place_outside_of_the_repository_or_that_cannot_be_shown_as_it_is_is_none(file):
     (found,) = annotations(a_report(replace(REGRESSED, location=Location(file=file, line=7))))
     assert (found.path, found.line) == ("energygate.yml", 1)
 

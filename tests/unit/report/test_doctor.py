@@ -153,8 +153,8 @@ def test_without_a_counter_the_estimate_is_offered_and_what_it_decides():
     text = shown((NVML, None))
     assert "--calibrate" not in text
     assert " ".join(text.split("\n\n")[-1].split()) == (
-        "No hardware counter can be used here, so nothing can be measured. An estimate from CPU seconds is shown "
-        "instead, labelled; it decides only with `allow_estimates: true`."
+        "No hardware counter can be used here, so a run measures no energy: it estimates it from CPU seconds, labelled "
+        "so. That decides only with `allow_estimates: true`."
     )
 
 
@@ -172,7 +172,7 @@ def test_what_the_configuration_allows_already_is_not_asked_for():
     text = " ".join(shown((NVML, None), allows_estimates=True).split())
     assert "unknown; decides because of `allow_estimates: true`" in text
     assert text.endswith(
-        "An estimate from CPU seconds is shown instead, labelled; it decides because of `allow_estimates: true`."
+        "it estimates it from CPU seconds, labelled so. That decides because of `allow_estimates: true`."
     )
     assert "only with" not in text
 

@@ -1,8 +1,10 @@
 import json
 
+import msgspec
 import pytest
 from fakes import COMMIT, a_report, a_row
 from msgspec.structs import replace
+from shown_reports import shown_report
 
 from energygate.errors import RelayRefused
 from energygate.model import BaselineRuns, Head, Location, Metric, Net, Outcome, Times, TrialCounts
@@ -106,6 +108,24 @@ def test_a_report_without_comparisons_has_measured_nothing():
     empty = replace(REPORT, comparisons=(), verdict="passed", exit_code=0)
     found = decode_foreign(encode_report(empty), COMMIT)
     assert (found.verdict, found.exit_code, found.counts) == ("failed", 5, {})
+
+
+EVIDENCE = {"benchmark": "chat", "metric": "energy_j", "history": [], "mine": [[["x" * 600]]]}
+
+
+@pytest.mark.parametrize(
+    "evidence", [shown_report("20").evidence, [EVIDENCE] * 1_100], ids=["as it is written", "whatever it says"]
+)
+def test_evidence_is_left_out_since_nothing_of_it_is_published(evidence):
+    assert decode_foreign(changed(evidence=msgspec.to_builtins(evidence)), COMMIT) == REPORT
+
+
+def test_evidence_that_is_none_is_refused():
+    with pytest.raises(RelayRefused) as wrong:
+        decode_foreign(changed(evidence=[{"benchmark": 1}]), COMMIT)
+    assert str(wrong.value) == refused(
+        "a report is of schema energygate.report/1", "$.evidence[0].benchmark: Expected `str`, got `int`"
+    )
 
 
 # What is only cut
@@ -262,7 +282,7 @@ HOSTILE = {
     "a negative end of an interval": (with_row(ratio_low=-0.5), RATIOS, "Expected `float` > 0.0"),
     "a negative part": (with_row(domains={"gpu-0": -1}), "ratios of parts are not negative", "Expected `float` >= 0.0"),
     "a p-value of 2": (with_row(p_adjusted=2), "p-values lie between 0 and 1", "Expected `float` <= 1.0"),
-    "negative joules": (with_row(base=-1), "quantities are not negative", "Expected `float` >= 0.0"),
+    "negative joules": (with_row(base=-1), "quantities lie between 0 and 1e12", "Expected `float` >= 0.0"),
     "a huge ratio": (with_row(ratio=1e300), HUGE, "a larger one at $.comparisons[0].ratio"),
     "a huge whole number": (
         changed(machine=MACHINE | {"soft": {"x": 10**1000}}),

@@ -69,6 +69,7 @@ def test_bars_rise_from_the_smallest_value_to_the_largest_and_noise_stays_low():
     assert sparkline([1.0, 1.5, 2.0]) == "▁▄█"
     assert sparkline([100.0, 100.1, 100.0]) == "▁▁▁"
     assert sparkline([5.0]) == "▁"
+    assert sparkline([0.0, 0.0]) == "▁▁"
 
 
 def test_the_document_is_plain_json():

@@ -37,9 +37,9 @@ def test_who_posts_a_comment_puts_the_marker_before_it():
             {"attempt": 3, "seen": ("regressed", "regressed")},
             "screened by 4 stored runs. This is attempt 3; earlier: regressed, regressed.",
         ),
-        ({"seen": ("over limit",)}, "screened by 4 stored runs. This is attempt 1; earlier: over limit."),
-        ({"seen": ("@org/team",)}, "screened by 4 stored runs. This is attempt 1; earlier: `@org/team`."),
-        ({"seen": tuple("abcdefghijklm")}, "This is attempt 1; earlier: d, e, f, g, h, i, j, k, l, m."),
+        ({"seen": ("over limit",)}, "screened by 4 stored runs. This commit was measured before: over limit."),
+        ({"seen": ("@org/team",)}, "screened by 4 stored runs. This commit was measured before: `@org/team`."),
+        ({"seen": tuple("abcdefghijklm")}, "This commit was measured before: d, e, f, g, h, i, j, k, l, m."),
     ],
 )
 def test_an_attempt_shows_the_verdicts_before_it(more, sentence):
@@ -107,6 +107,10 @@ def test_a_job_without_a_report_says_that_nothing_is_known():
         f"run 123]({URL}/actions/runs/123), attempt 1, says why.\n"
     )
     assert render_unjudged(5, published()).startswith("## Energy: nothing valid was measured: the job leaves with 5\n")
+    assert (
+        "so nothing is known of what it uses. `input setup: the command exited with status 1.` [The log of run 123]"
+        f"({URL}/actions/runs/123), attempt 1, says more.\n"
+    ) in render_unjudged(2, published(), why="input setup: the command exited with status 1.")
 
 
 def test_the_summary_needs_no_line_break_to_be_read():

@@ -15,10 +15,17 @@ def test_a_recorded_run_is_summed_up_with_its_commit_its_place_and_its_figures()
         "## Energy: 1 benchmark measured\n\n"
         f"At [`{HEAD[:12]}`]({URL}/commit/{HEAD}). It is stored as `git:b/f.json`.\n\n"
         "> [!WARNING]\n> `few trials`\n\n"
-        "```text\nmeasured by rapl (package-0) on epyc-7763-2s\n"
-        "bench.py::test_it\n    101 J, 2 trials of 3.20 s, cv 1.4 %\n```\n\n"
+        "```text\nmeasured by rapl (package-0) on epyc-7763-2s\n\n"
+        "result    benchmark          mean       cv  trials    each\n"
+        "measured  bench.py::test_it   101 J  1.4 %       2  3.20 s\n```\n\n"
         f"<sub>measured as `{run.run_id}`</sub>\n"
     )
+
+
+def test_a_first_session_says_how_many_are_needed_and_one_that_is_enough_does_not():
+    few = "It is stored as `b`. Session 1 of the 3 that stored runs need to fail a change."
+    assert kept_as("b", session=1, wanted=3) == few
+    assert kept_as("b", session=3, wanted=3) == kept_as("b", session=0, wanted=3) == "It is stored as `b`."
 
 
 def test_no_name_ends_the_block_of_figures():
@@ -36,4 +43,7 @@ def test_a_job_that_failed_says_that_nothing_is_stored_and_where_the_reason_is(e
         f"## Energy: nothing was recorded: the job leaves with {exit_code}\n\n"
         f"Nothing of [`{HEAD[:12]}`]({URL}/commit/{HEAD}) is stored. [The log of run 123]({URL}/actions/runs/123), "
         "attempt 2, says why.\n"
+    )
+    assert render_unrecorded(exit_code, published(), why="input setup: `x`.").endswith(
+        f"is stored. ``input setup: `x`.`` [The log of run 123]({URL}/actions/runs/123), attempt 1, says more.\n"
     )

@@ -2,7 +2,7 @@ import pytest
 from fakes import a_meter, a_report, a_row
 from msgspec.structs import replace
 
-from energygate.model import Metric, Net, Outcome, TrialCounts
+from energygate.model import AcceptedLevel, Metric, Net, Outcome, TrialCounts
 from energygate.report import rows
 
 MINUS = "\N{MINUS SIGN}"
@@ -144,16 +144,19 @@ def test_the_headline_is_the_worst_that_was_found(outcome, headline):
 @pytest.mark.parametrize(
     ("outcomes", "headline"),
     [
-        ([Outcome.INVALID], f"nothing valid was measured: {REASON}"),
-        ([Outcome.MISSING], f"nothing valid was measured: {REASON}"),
-        ([Outcome.INVALID, Outcome.MISSING], f"nothing valid was measured: {REASON}"),
-        ([Outcome.NO_BASELINE], f"nothing could be judged: {REASON}"),
-        ([Outcome.INCOMPARABLE, Outcome.NO_BASELINE], f"nothing could be judged: {REASON}"),
-        ([Outcome.MISSING, Outcome.NO_BASELINE], f"nothing could be judged: {REASON}"),
+        ([Outcome.INVALID], "nothing valid was measured"),
+        ([Outcome.MISSING], "nothing valid was measured: benchmarks are missing"),
+        ([Outcome.INVALID, Outcome.MISSING], "nothing valid was measured"),
+        ([Outcome.NO_BASELINE], "nothing could be judged: no baseline yet"),
+        ([Outcome.INCOMPARABLE], "nothing could be judged: nothing comparable is stored"),
+        ([Outcome.INCOMPARABLE, Outcome.NO_BASELINE], "nothing could be judged"),
+        ([Outcome.MISSING, Outcome.NO_BASELINE], "nothing could be judged"),
         ([Outcome.INCONCLUSIVE, Outcome.NO_BASELINE], "inconclusive. 0 could not be judged"),
     ],
 )
-def test_where_nothing_could_be_judged_the_headline_says_why(outcomes, headline):
+def test_where_nothing_could_be_judged_the_headline_says_so_in_short_and_leaves_the_reason_to_the_row(
+    outcomes, headline
+):
     found = [a_row(outcome=outcome, benchmark=str(n), reason=REASON) for n, outcome in enumerate(outcomes)]
     assert rows.headline(a_report(*found)) == headline
 
@@ -323,3 +326,25 @@ NET = Net(idle_w=12.1, base=3.01, head=3.2, uncertainty=0.05)
 )
 def test_net_values_stand_beside_the_gross_ones_in_words(net, more, text):
     assert rows.net(a_row(metric=Metric.J_PER_REQUEST, net=net, **more)) == text
+
+
+def test_a_headline_over_numbers_that_may_not_decide_says_what_they_are():
+    guessed = a_row(outcome=Outcome.INVALID, estimated=True, reason=REASON)
+    said = "nothing valid was measured: the figures are estimates by model, not measurements"
+    assert rows.headline(a_report(guessed)) == said
+    assert rows.headline(a_report(replace(guessed, head=None))) == "nothing valid was measured"
+
+
+@pytest.mark.parametrize(
+    ("level", "headline"),
+    [
+        (AcceptedLevel(by="alice", ratio=1.3, is_here=True), "increase of 30.0 % accepted here by <alice>: <b>"),
+        (AcceptedLevel(by="alice", ratio=0.9), "decrease of 10.0 % accepted before the merge by <alice>: <b>"),
+        (AcceptedLevel(by="alice", is_here=True), "new level accepted here by <alice>: <b>"),
+    ],
+)
+def test_an_accepted_increase_is_named_as_one_and_not_as_something_that_could_not_be_judged(level, headline):
+    row = a_row(outcome=Outcome.INCONCLUSIVE, benchmark="b", accepted=level)
+    assert rows.headline(a_report(row), quote="<{}>".format) == headline
+    regressed = a_row(outcome=Outcome.REGRESSED, benchmark="worse")
+    assert rows.headline(a_report(regressed, row)) == "regressed. worse uses 1.0 % more joules"

@@ -21,7 +21,7 @@ def start(folder, *argv):
     return Process.start(argv, cwd=folder, env=dict(os.environ), output=output)
 
 
-def test_children_get_no_token_that_could_write_to_a_repository():
+def test_children_get_no_key_that_is_ours_alone():
     environ = {
         "PATH": "/bin",
         "MODEL_API_KEY": "k",
@@ -30,6 +30,9 @@ def test_children_get_no_token_that_could_write_to_a_repository():
         "GH_TOKEN": "t",
         "ACTIONS_RUNTIME_TOKEN": "t",
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
+        "ENERGYGATE_ELECTRICITYMAPS_TOKEN": "t",
+        "ENERGYGATE_WATTTIME_USER": "t",
+        "ENERGYGATE_WATTTIME_PASSWORD": "t",
     }
     assert child_environment(environ, {"X": "1", "PATH": "/opt"}) == {"PATH": "/opt", "MODEL_API_KEY": "k", "X": "1"}
 

@@ -405,7 +405,7 @@ def test_a_virtual_machine_without_counters_is_named(tmp_path):
     (dmi / "product_name").write_text("Standard PC\n")
     host = make_host(tmp_path, flags="fpu hypervisor", sysfs=tmp_path / "own")
     assert refusal(Powercap(tmp_path, host=host)) == (
-        f"No RAPL counters in {tmp_path}: this is a virtual machine (QEMU Standard PC). There is no RAPL inside one, "
+        f"No RAPL counters in {tmp_path}: this is a virtual machine (QEMU Standard PC). Virtual machines have no RAPL, "
         "so package energy is unknown here. Use bare metal (EC2: `*.metal`)."
     )
 
