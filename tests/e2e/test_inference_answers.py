@@ -274,7 +274,7 @@ def test_one_trial_holds_several_requests_of_each_that_are_in_flight_at_once(scr
 
 
 def test_what_the_client_costs_is_told_with_a_cure_that_works(scripted):
-    chatty = ("--stream", "yes", "--chunks", "200", "--pause", "0.006")
+    chatty = ("--stream", "yes", "--chunks", "600", "--pause", "0.006")
     many = {"prompts": [f"prompt {n}" for n in range(32)], "load__concurrency": 32}
     streamed = scripted("chatty", *chatty, **many).open()
     streamed.trial()

@@ -47,7 +47,8 @@ def reader(tmp_path):
 @pytest.mark.alone
 def test_the_tutorial_ends_in_a_failed_gate_that_is_mended_and_accepted_as_it_says(reader):
     typed = reader.follow(Document(ROOT / "docs/tutorial.md"))
-    assert [f"{each.command}\n{each.printed}\nmissing: {each.missing}" for each in typed if each.missing] == []
+    missing = [f"{each.command}\n{each.printed}\nmissing: {each.missing}" for each in typed if each.missing]
+    assert not missing, "\n\n".join(missing)
     failed = [before.command for before, each in pairwise(typed) if each.printed == "1\n"]
     assert len(failed) == 2
     assert "energygate ab" in failed[0]
