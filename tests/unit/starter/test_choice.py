@@ -106,7 +106,7 @@ def test_estimates_decide_only_where_no_counter_was_found(machine, tmp_path):
     read = parse_config(texts(PYTHON, machine)["energygate.yml"], tmp_path / "energygate.yml")
     assert read.allow_estimates is (machine is NO_COUNTER)
     budgets = (float(read.gate.budget), float(read.gate.session_sd))
-    assert budgets == ((0.25, 0.05) if machine is NO_COUNTER else (0.05, 0.015))
+    assert budgets == ((0.25, 0.10) if machine is NO_COUNTER else (0.05, 0.015))
 
 
 @pytest.mark.parametrize("machine", [COUNTER, NO_COUNTER])
