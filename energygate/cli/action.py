@@ -16,7 +16,7 @@ from energygate.cli.spelling import spelt
 from energygate.errors import ConfigError, EnergyGateError
 from energygate.git import Git, repository_of
 from energygate.github.actions import command, event_payload, fence, plain, scrubbed, set_outputs
-from energygate.github.base import AUTO, base_revision
+from energygate.github.base import base_revision
 from energygate.github.conclusion import Conclusion, conclude
 from energygate.github.event import Activity, Event, activity, read_event
 from energygate.github.inputs import MeasureInputs, PublishInputs
@@ -87,9 +87,9 @@ class _Step:
         """Decide everything before anything is run. Raises ConfigError."""
         here = Path.cwd()
         settings = settings_by(inputs, here)
-        against = settings.sides.against if inputs.against == AUTO else inputs.against
         git = repository_of(here)
-        base = base_revision(event, what, against=against, git=git)
+        # Not settings.sides.against: the change under test wrote it, and by the base its baselines and budget are judged.
+        base = base_revision(event, what, against=inputs.against, git=git)
         click.echo(plain(f"{what}: commit {event.commit[:12]}, base {base or 'none'}"))
         return cls(
             inputs=inputs,

@@ -207,13 +207,18 @@ def test_a_gate_without_a_base_measures_none(job):
     assert job.seen()["ENERGYGATE_AGAINST"] == "none"
 
 
-def test_the_settings_file_may_say_that_there_is_no_base_and_the_input_wins_over_it(job):
+@pytest.mark.parametrize("own", ["none", "HEAD"])
+def test_a_settings_file_cannot_say_by_which_base_its_own_change_is_judged(job, own):
     job.reports()
-    job.repository.write("energygate.yml", "version: 1\nconfirm: {against: none}\n")
+    job.repository.write("energygate.yml", f"version: 1\nconfirm: {{against: {own}}}\n")
     job(f"{SEEN}; {REPORTED}")
-    assert job.seen()["ENERGYGATE_AGAINST"] == "none"
-    job(f"{SEEN}; {REPORTED}", ENERGYGATE_AGAINST=job.base)
     assert job.seen()["ENERGYGATE_AGAINST"] == job.base
+
+
+def test_the_input_may_say_that_there_is_no_base(job):
+    job.reports()
+    job(f"{SEEN}; {REPORTED}", ENERGYGATE_AGAINST="none")
+    assert job.seen()["ENERGYGATE_AGAINST"] == "none"
 
 
 def test_what_the_command_prints_is_fenced_in_order_and_no_command_of_the_job(job):
