@@ -24,6 +24,7 @@ class Documented(click.Command):
 
     def __init__(self, *arguments: Any, **how: Any) -> None:
         super().__init__(*arguments, **how)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
         self.params.extend(manner_options())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

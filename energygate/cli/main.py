@@ -79,7 +79,7 @@ class _Commands(DocumentedGroup):
             formatter.write_text(_COMPLETION)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.group(cls=_Commands, context_settings={"max_content_width": 80})
 @click.version_option(package_name="energygate")
 def commands() -> None:
     """Measure joules per request and per token, and fail the build when they regressed."""
