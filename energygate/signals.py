@@ -99,12 +99,17 @@ def interrupts_held_back() -> Iterator[HeldBack]:
     would be lost. What it raises while processes are stopped would leave them running. Only the main thread handles
     signals, so elsewhere there is nothing to do. A block inside another one leaves the delivery to that.
     """
-    handlers: dict[int, Any] = {number: signal.getsignal(number) for number in _STOPPING}
-    outer = next((each for each in handlers.values() if isinstance(each, HeldBack) and not each.is_over), None)
-    if outer is not None or threading.current_thread() is not threading.main_thread():
-        yield outer or HeldBack({})
+    ours: dict[int, Callable[[int, FrameType | None], Any]] = {}
+    for number in _STOPPING:
+        handler = signal.getsignal(number)
+        if isinstance(handler, HeldBack) and not handler.is_over:
+            yield handler
+            return
+        if callable(handler):
+            ours[number] = handler
+    if threading.current_thread() is not threading.main_thread():
+        yield HeldBack({})
         return
-    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
     held = HeldBack(ours)
     try:
         for number in ours:

@@ -88,7 +88,8 @@ class Process:
         mark, since, adopted = mark or new_mark(), ticks_now(), adopts_orphans()
         with _private(output.stdout) as out, _private(output.stderr) as err:
             try:
-                _require_program(argv[0], cwd=cwd, env=env)
+                if wrap:
+                    _require_program(argv[0], cwd=cwd, env=env)
                 popen = subprocess.Popen(  # noqa: S603  the suite file names the command, and is trusted like code
                     [*wrap, *argv],
                     cwd=cwd,
