@@ -29,6 +29,7 @@ from energygate.report.outlook import Outlook
 from energygate.report.progress import Pulse
 from energygate.settings import Mode, NamedSuite, Settings
 from energygate.signals import Terminated, interrupts_held_back
+from energygate.variables import misspelt
 from energygate.workloads.build import doubts
 from energygate.workloads.suites import TrialOverrides
 from energygate.workloads.text import printable
@@ -205,7 +206,8 @@ class Measuring:
 
     def pytest_report_header(self) -> list[str]:
         """Say which meters measure, and why others don't."""
-        notes = (*self.job.notes, *self.notes)
+        warnings = (f"warning: {sentence}" for sentence in misspelt(os.environ))
+        notes = (*warnings, *self.job.notes, *self.notes)
         return [_spelt(f"energy: {printable(line, limit=1000)}") for note in notes for line in note.splitlines()]
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:

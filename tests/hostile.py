@@ -117,7 +117,7 @@ def a_whole_report(text, outcome):
         tool={"energygate": text, "python": text},
         head=Head(run_id=RUN_ID, commit=COMMIT, repository=text, branch=text),
         base=Head(run_id=RUN_ID, commit=COMMIT),
-        baseline=BaselineRuns(runs=(RUN_ID,), commits=(COMMIT,), machine=machine),
+        baseline=BaselineRuns(runs=(RUN_ID,), commits=(COMMIT,), machine=replace(machine, soft={text: [text]})),
         machine=machine,
         meters=(
             MeterInfo(name=text, kind="counter", domains=(text,), update_interval_s=0.1, resolution_j=1e-6),

@@ -18,7 +18,7 @@ from fakes import (
 from msgspec.structs import replace
 
 from energygate.judging import judge, judge_interleaved, judge_two_stages
-from energygate.model import Baseline, Location, Metric
+from energygate.model import Baseline, Embodied, Intensity, Location, Metric, Terms
 from energygate.policy import Anchor, Policy, Rules
 
 CHAT = "chat.energy.yml::smollm2"
@@ -26,6 +26,13 @@ PINNED = "1" * 40
 GUESS = (a_meter(name="estimate", kind="estimate", domains=("cpu-estimate",)),)
 POWER = (a_meter(name="nvml-power", kind="integrated", domains=("gpu-0",)),)
 HOT = {"cpu": {"temp_start_c": 51.0, "temp_end_c": 58.5}, "gpu-0": {"reasons": ["sw_power_cap"]}}
+TERMS = Terms(
+    price_per_kwh=0.24,
+    currency="EUR",
+    pue=1.2,
+    intensity=Intensity(g_co2e_per_kwh=386.0, source="a table", zone="DE", year=2025),
+    embodied=Embodied(total_g_co2e=1_205_520, lifespan_s=4 * 365 * 24 * 3600, share=0.125, source="its data sheet"),
+)
 _POLICY = Policy()
 
 
@@ -43,11 +50,21 @@ def chat(factor=1.0, *, tokens=512):
             requests=16,
             input_tokens=2048,
             output_tokens=tokens + index % 2,
-            conditions=HOT,
+            conditions=HOT | {"inference": _served(factor)},
         )
         for index, energy_j in enumerate(STEADY_J)
     ]
     return a_benchmark(name=CHAT, trials=trials, location=Location(file="chat.energy.yml", line=3))
+
+
+def _served(factor):
+    """How fast a server answered: the slower, the more joules it took."""
+    return {
+        "ttft_s": {"p50": 0.0312 * factor, "p95": 0.05},
+        "request_s": {"p50": 1.417 * factor, "p95": 2.0},
+        "output_tokens_per_s": 96.3 / factor,
+        "phases": {"prefill_s": 0.41 * factor, "decode_s": 19.7 * factor},
+    }
 
 
 def in_turns(factor=1.0, *, name=NAME):
@@ -92,6 +109,10 @@ def _anchored():
     return judge(a_run(plain(0.97), day=20), Baseline(runs=(*later, *pinned)), Policy(anchors=anchors))
 
 
+def _in_other_terms():
+    return replace(against([chat(1.2), plain()], *[(chat(), plain())] * 4), terms=TERMS)
+
+
 def _two_stages():
     base, head = a_run(in_turns(), day=21), a_run(in_turns(1.2), day=22)
     first = a_run(plain(1.15), plain(name="other"), day=20)
@@ -112,6 +133,7 @@ _MADE = {
     "an estimate": lambda: against([plain()], *[plain()] * 4, meters=GUESS, policy=Policy(allow_estimates=True)),
     "integrated power": lambda: against([plain()], *[plain()] * 4, meters=POWER, policy=Policy(allow_estimates=True)),
     "tokens": lambda: against([chat(1.2)], *[chat()] * 4),
+    "other terms": _in_other_terms,
     "longer answers": lambda: against([chat(1.2, tokens=700)], *[chat()] * 4),
     "anchors": _anchored,
     "in turns": lambda: judge_interleaved(a_run(in_turns(), day=21), a_run(in_turns(1.2), day=22), _POLICY),

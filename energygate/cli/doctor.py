@@ -52,7 +52,9 @@ def doctor(*, as_json: bool, calibrate: bool, **options: Any) -> None:
     if as_json:
         write_json(doctor_document(found))
     else:
-        write_out(f"{conclusion(found)}\n" if is_quiet() else render_doctor(found, color=shown().color))
+        display = shown()
+        told = render_doctor(found, color=display.color, width=display.width)
+        write_out(f"{conclusion(found)}\n" if is_quiet() else told)
     sys.exit(0 if found.can_gate else 5)
 
 

@@ -1,5 +1,6 @@
 """Commands that explain themselves: examples, options in groups, and the nearest name for one that is misspelt."""
 
+import os
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
@@ -7,7 +8,8 @@ from typing import Any, Final
 import click
 
 from energygate.cli.examples import EXAMPLES
-from energygate.cli.manners import manner_options
+from energygate.cli.manners import is_quiet, manner_options
+from energygate.variables import misspelt
 
 _OTHERS: Final = "Options"
 _GROUPS: Final = {
@@ -26,6 +28,13 @@ class Documented(click.Command):
         super().__init__(*arguments, **how)
         self.context_settings.setdefault("help_option_names", ["-h", "--help"])
         self.params.extend(manner_options())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, and say before which variable nobody reads that may be meant for it."""
+        if not isinstance(self, click.Group) and not is_quiet():
+            for sentence in misspelt(os.environ):
+                click.echo(f"warning: {sentence}", err=True)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, those together that belong together."""

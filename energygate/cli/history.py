@@ -66,7 +66,8 @@ def history(benchmark: str | None, *, page: str | None, as_json: bool, **options
     if as_json:
         write_json(history_document(found))
     else:
-        write_out(render_history(found, color=shown().color))
+        display = shown()
+        write_out(render_history(found, color=display.color, width=display.width))
 
 
 @click.command(cls=Documented, name="plan")
@@ -115,7 +116,8 @@ def aa(*, blocks: tuple[Path, Path] | None, as_json: bool, **options: Any) -> No
     if as_json:
         write_json(self_test_document(tests))
     else:
-        write_out(render_self_test(tests, color=shown().color))
+        display = shown()
+        write_out(render_self_test(tests, color=display.color, width=display.width))
 
 
 def _stored_tests(options: dict[str, Any], settings: Settings) -> list[SelfTest]:
@@ -210,8 +212,9 @@ def _print_plans(planned: Sequence[tuple[Machine, list[BenchmarkPlan]]], *, powe
         machines = [plan_document(plans, machine=m.label, fingerprint=m.fingerprint) for m, plans in planned]
         write_json({"schema": "energygate.plan/1", "machines": machines})
         return
+    display = shown()
     for machine, plans in planned:
-        write_out(render_plan(plans, machine=machine.label, power=power, color=shown().color))
+        write_out(render_plan(plans, machine=machine.label, power=power, color=display.color, width=display.width))
 
 
 def _effect(text: str) -> float:

@@ -1,7 +1,8 @@
 """What can be measured here, and what is to be mended: one screen, or one JSON document.
 
-Text is wrapped at 80 columns; what is to be typed is not, so that it can be copied. Settings are called as
-`energygate.yml` calls them, because the shells spell them differently.
+Text is wrapped at 80 columns, or those of a narrower window; what is to be typed is not, so that it can be copied, and
+the table of meters neither. Settings are called as `energygate.yml` calls them, because the shells spell them
+differently.
 """
 
 import re
@@ -24,6 +25,7 @@ _FIX_INDENT: Final = " " * 4
 _SHORT_FIX: Final = 4  # lines; longer ones go last
 _LONGEST: Final = 700
 _COMMAND: Final = re.compile("`[^`]*`")
+_LEAST: Final = 20  # narrower, a sentence is a column of single words
 _HELD: Final = "\N{NO-BREAK SPACE}"  # a command stays on one line, so that it can be copied
 _COLUMNS: Final = "{:12}{:{}}{:10}{:11}{:10}{:10}{}"
 _NARROWEST: Final = 13
@@ -53,9 +55,42 @@ class _Mend:
         return len(self.fix.splitlines()) > _SHORT_FIX
 
 
-def render_doctor(diagnosis: Diagnosis, *, color: bool) -> str:
-    """Render it as text, ANSI-coloured if `color`. The last paragraph is the conclusion."""
-    return to_text(_lines(_in_settings(diagnosis)), color=color)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Paragraph:
+    """Words that are wrapped, with what stands before the first line and before those that follow."""
+
+    text: str
+    first: str
+    later: str
+    style: str = ""
+
+    def lines(self, width: int) -> Iterator[Text]:
+        wrapped: Iterable[str] = textwrap.wrap(
+            _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), self.text),
+            width=max(width, len(self.later) + _LEAST),
+            initial_indent=self.first,
+            subsequent_indent=self.later,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return (Text(line.replace(_HELD, " "), style=self.style) for line in wrapped)
+
+
+_Part = Text | _Paragraph
+
+
+def render_doctor(diagnosis: Diagnosis, *, color: bool, width: int | None = None) -> str:
+    """Render it as text, ANSI-coloured if `color`. The last paragraph is the conclusion.
+
+    Parameters
+    ----------
+    width : int or None
+        Of the window; None where nobody knows it.
+    """
+    columns = min(width or _WIDTH, _WIDTH)
+    parts = _parts(_in_settings(diagnosis))
+    lines = (line for part in parts for line in ([part] if isinstance(part, Text) else part.lines(columns)))
+    return to_text(lines, color=color)
 
 
 def doctor_document(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -153,7 +188,7 @@ def _as_setting(text: str) -> str:
     return _OPTION.sub(spelt, text)
 
 
-def _lines(diagnosis: Diagnosis) -> Iterator[Text]:
+def _parts(diagnosis: Diagnosis) -> Iterator[_Part]:
     mends = _mends(diagnosis)
     numbers = {id(finding): i for i, mend in enumerate(mends, start=1) for _, finding in mend.findings}
     yield Text(_summary(diagnosis, len(mends)), style="bold")
@@ -166,7 +201,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[Text]:
         yield from _mending(number, mend)
     yield Text()
     style = "bold green" if diagnosis.can_gate else "bold red"
-    yield from _filled(conclusion(diagnosis), first="", later="", style=style)
+    yield _Paragraph(text=conclusion(diagnosis), first="", later="", style=style)
 
 
 def _summary(diagnosis: Diagnosis, mends: int) -> str:
@@ -175,12 +210,12 @@ def _summary(diagnosis: Diagnosis, mends: int) -> str:
     return f"energygate doctor: {usable}, {mends or 'nothing'} to mend"
 
 
-def _machine(diagnosis: Diagnosis) -> Iterator[Text]:
+def _machine(diagnosis: Diagnosis) -> Iterator[_Part]:
     where = f"virtual machine ({diagnosis.virtual_machine})" if diagnosis.virtual_machine else "bare metal"
     container = f", container ({diagnosis.container})" if diagnosis.container else ""
-    yield from _wrapped("machine", f"{diagnosis.machine.label}, {where}{container}")
-    yield from _wrapped("clock", diagnosis.clock)
-    yield from _wrapped("load", _load(diagnosis))
+    yield _wrapped("machine", f"{diagnosis.machine.label}, {where}{container}")
+    yield _wrapped("clock", diagnosis.clock)
+    yield _wrapped("load", _load(diagnosis))
 
 
 def _load(diagnosis: Diagnosis) -> str:
@@ -193,7 +228,7 @@ def _load(diagnosis: Diagnosis) -> str:
     return f"{', '.join(shares)}; load average {average}"
 
 
-def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[Text]:
+def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[_Part]:
     names = [domain.name for found, accuracy in diagnosis.meters if accuracy for domain in found.domains]
     width = max([_NARROWEST, *(min(len(name), _LONGEST_NAME) + 2 for name in names)])
     if any(found.usable for found, _ in diagnosis.meters):
@@ -201,21 +236,21 @@ def _table(diagnosis: Diagnosis, numbers: Mapping[int, int]) -> Iterator[Text]:
         yield Text(_COLUMNS.format("meter", *heads), style="dim")
     for found, accuracy in diagnosis.meters:
         if found.absent:
-            yield from _wrapped(found.name, found.absent, style="dim")
+            yield _wrapped(found.name, found.absent, style="dim")
         elif found.refusal is not None:
             reason = f"not usable [{numbers[id(found.refusal)]}]: {printable(found.refusal.what, limit=_LONGEST)}"
-            yield from _wrapped(found.name, reason, style="red")
+            yield _wrapped(found.name, reason, style="red")
         elif accuracy is not None:
             yield from _rows(found, accuracy, width=width, leave=_leave(diagnosis))
         for note in found.notes:
-            yield from _wrapped("", f"note: {printable(note, limit=_LONGEST)}")
-    yield from _wrapped("estimate", _estimate(diagnosis))
+            yield _wrapped("", f"note: {printable(note, limit=_LONGEST)}")
+    yield _wrapped("estimate", _estimate(diagnosis))
     if any(accuracy for _, accuracy in diagnosis.meters):
         yield Text()
-        yield from _filled(_LEGEND, first="", later="", style="dim")
+        yield _Paragraph(text=_LEGEND, first="", later="", style="dim")
 
 
-def _rows(found: Probe, accuracy: Accuracy, *, width: int, leave: str) -> Iterator[Text]:
+def _rows(found: Probe, accuracy: Accuracy, *, width: int, leave: str) -> Iterator[_Part]:
     error = f"{'< ' if accuracy.at_most else ''}{accuracy.edge_error * 100:.2g} %"
     for index, domain in enumerate(found.domains):
         first = index == 0
@@ -233,12 +268,12 @@ def _rows(found: Probe, accuracy: Accuracy, *, width: int, leave: str) -> Iterat
             ).rstrip()
         )
     if found.kind == "integrated":
-        yield from _wrapped("", f"integrated power: decides {leave}")
+        yield _wrapped("", f"integrated power: decides {leave}")
     if found.kind == "estimate":
-        yield from _wrapped("", f"an estimate by another tool, for comparison; decides {leave}")
+        yield _wrapped("", f"an estimate by another tool, for comparison; decides {leave}")
     details = ", ".join(f"{domain.name} {domain.detail}" for domain in found.domains if domain.detail)
     if details:
-        yield from _wrapped("", f"reads {printable(details, limit=_LONGEST)}", style="dim")
+        yield _wrapped("", f"reads {printable(details, limit=_LONGEST)}", style="dim")
 
 
 def _estimate(diagnosis: Diagnosis) -> str:
@@ -269,7 +304,7 @@ def _blocks(mend: _Mend, diagnosis: Diagnosis) -> bool:
     )
 
 
-def _mending(number: int, mend: _Mend) -> Iterator[Text]:
+def _mending(number: int, mend: _Mend) -> Iterator[_Part]:
     sentences = dict.fromkeys(
         sentence
         for name, finding in mend.findings
@@ -278,29 +313,18 @@ def _mending(number: int, mend: _Mend) -> Iterator[Text]:
         if sentence
     )
     label = f"[{number}]".ljust(len(_FIX_INDENT))
-    yield from _filled(printable(" ".join(sentences), limit=_LONGEST), first=label, later=_FIX_INDENT)
+    yield _Paragraph(text=printable(" ".join(sentences), limit=_LONGEST), first=label, later=_FIX_INDENT)
     indent = "" if "<<" in mend.fix else _FIX_INDENT  # a here-document ends at a line that begins with its word
     for line in mend.fix.splitlines():
         if line.endswith((".", ":")):
-            yield from _filled(line, first=_FIX_INDENT, later=_FIX_INDENT)
+            yield _Paragraph(text=line, first=_FIX_INDENT, later=_FIX_INDENT)
         else:
             yield Text(f"{indent}{line}", style="cyan")
 
 
-def _wrapped(label: str, text: str, *, style: str = "") -> Iterator[Text]:
-    yield from _filled(text, first=label.ljust(len(_INDENT)) if label else _INDENT, later=_INDENT, style=style)
-
-
-def _filled(text: str, *, first: str, later: str, style: str = "") -> Iterator[Text]:
-    lines: Iterable[str] = textwrap.wrap(
-        _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text),
-        width=_WIDTH,
-        initial_indent=first,
-        subsequent_indent=later,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return (Text(line.replace(_HELD, " "), style=style) for line in lines)
+def _wrapped(label: str, text: str, *, style: str = "") -> _Paragraph:
+    first = label.ljust(len(_INDENT)) if label else _INDENT
+    return _Paragraph(text=text, first=first, later=_INDENT, style=style)
 
 
 def conclusion(diagnosis: Diagnosis) -> str:

@@ -4,21 +4,30 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
+from rich.cells import cell_len
 from rich.text import Text
 
 from energygate.history.trend import Entry, LevelChange, Trend
 from energygate.history.window import said_of
+from energygate.report.table import harmless, sentence
 from energygate.report.terminal import to_text
 from energygate.units import format_change, format_p, format_quantity
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_INDENT: Final = "    "
+_INDENT: Final = 4
+_BELOW_DAY: Final = _INDENT + len("* 2026-11-22  ")
 _SHIFTED: Final = "left out: the machine differs, not the code"
 
 
-def render_history(trends: Sequence[Trend], *, color: bool) -> str:
-    """Render each benchmark's sessions, oldest first, as text, ANSI-coloured if `color`."""
-    return to_text(_lines(trends), color=color)
+def render_history(trends: Sequence[Trend], *, color: bool, width: int | None = None) -> str:
+    """Render each benchmark's sessions, oldest first, as text, ANSI-coloured if `color`.
+
+    Parameters
+    ----------
+    width : int or None
+        As in `render_terminal`.
+    """
+    return to_text(_lines(trends, width), color=color)
 
 
 def history_document(trends: Sequence[Trend]) -> dict[str, Any]:
@@ -33,17 +42,27 @@ def sparkline(values: Sequence[float], *, bars: str = _BARS) -> str:
     return "".join(bars[int((value - low) / span * (len(bars) - 1))] for value in values)
 
 
-def _lines(trends: Sequence[Trend]) -> Iterator[Text]:
+def _lines(trends: Sequence[Trend], width: int | None) -> Iterator[Text]:
     for trend in trends:
-        yield Text(f"{trend.benchmark} on {trend.machine} ({trend.fingerprint})", style="bold")
+        yield from _heading(trend, width)
         for warning in trend.warnings:
-            yield Text(f"{_INDENT}warning: {warning.removeprefix(f'{trend.benchmark}: ')}", style="yellow")
-        if trend.entries:
-            yield Text(f"{_INDENT}{sparkline([entry.value for entry in trend.entries])}  {_counts(trend)}")
-        else:
-            yield Text(f"{_INDENT}{_counts(trend)}")
+            said = warning.removeprefix(f"{trend.benchmark}: ")
+            yield sentence(f"warning: {said}", width=width, style="yellow", indent=_INDENT)
+        bars = f"{sparkline([entry.value for entry in trend.entries])}  " if trend.entries else ""
+        yield sentence(f"{bars}{_counts(trend)}", width=width, indent=_INDENT, hanging=0)
         for entry in trend.entries:
-            yield from _session(entry, trend)
+            yield from _session(entry, trend, width)
+
+
+def _heading(trend: Trend, width: int | None) -> Iterator[Text]:
+    """Give the name, which is never broken, and the machine beside or below it."""
+    machine = f"on {trend.machine} ({trend.fingerprint})"
+    whole = f"{trend.benchmark} {machine}"
+    if width is None or cell_len(harmless(whole)) <= width:
+        yield Text(whole, style="bold")
+    else:
+        yield Text(trend.benchmark, style="bold")
+        yield sentence(machine, width=width, style="bold", indent=_INDENT, hanging=0)
 
 
 def _counts(trend: Trend) -> str:
@@ -53,17 +72,18 @@ def _counts(trend: Trend) -> str:
     return f"{found} session{'' if found == 1 else 's'}, the next run is compared with {counting} of them (*){others}"
 
 
-def _session(entry: Entry, trend: Trend) -> Iterator[Text]:
+def _session(entry: Entry, trend: Trend, width: int | None) -> Iterator[Text]:
     commit = "no commit" if entry.commit is None else entry.commit[:12]
     label = f" ({trend.label})" if trend.label else ""
     value = _value(entry, trend)
-    width = max(len(_value(each, trend)) for each in trend.entries)
+    widest = max(len(_value(each, trend)) for each in trend.entries)
     mark = "*" if entry.counts else " "
     said = _SHIFTED if entry.is_shifted else _said(entry.change)
-    line = f"{_INDENT}{mark} {entry.at:%Y-%m-%d}  {commit:12}  {value:>{width}}{label}  {said}"
-    yield Text(line.rstrip(), style="dim" if entry.is_shifted else _style(entry.change))
+    line = f"{mark} {entry.at:%Y-%m-%d}  {commit:12}  {value:>{widest}}{label}  {said}".rstrip()
+    style = "dim" if entry.is_shifted else _style(entry.change)
+    yield sentence(line, width=width, style=style, indent=_INDENT, hanging=_BELOW_DAY - _INDENT)
     for acceptance in entry.accepted:
-        yield Text(f"{_INDENT}  {'':10}  accepted {said_of(acceptance)}", style="dim")
+        yield sentence(f"accepted {said_of(acceptance)}", width=width, style="dim", indent=_BELOW_DAY, hanging=0)
 
 
 def _value(entry: Entry, trend: Trend) -> str:

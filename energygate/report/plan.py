@@ -7,15 +7,24 @@ import msgspec
 from rich.text import Text
 
 from energygate.history.plan import BenchmarkPlan
+from energygate.report.table import sentence
 from energygate.report.terminal import to_text
 from energygate.units import format_change, format_percent
 
-_INDENT: Final = "    "
+_INDENT: Final = 4
 
 
-def render_plan(plans: Sequence[BenchmarkPlan], *, machine: str, power: float, color: bool) -> str:
-    """Render the plans of one machine as text, ANSI-coloured if `color`."""
-    return to_text(_lines(plans, machine, power), color=color)
+def render_plan(
+    plans: Sequence[BenchmarkPlan], *, machine: str, power: float, color: bool, width: int | None = None
+) -> str:
+    """Render the plans of one machine as text, ANSI-coloured if `color`.
+
+    Parameters
+    ----------
+    width : int or None
+        As in `render_terminal`.
+    """
+    return to_text(_lines(plans, machine, power, width), color=color)
 
 
 def plan_document(plans: Sequence[BenchmarkPlan], *, machine: str, fingerprint: str) -> dict[str, Any]:
@@ -23,26 +32,30 @@ def plan_document(plans: Sequence[BenchmarkPlan], *, machine: str, fingerprint: 
     return {"machine": machine, "fingerprint": fingerprint, "benchmarks": msgspec.to_builtins(list(plans))}
 
 
-def _lines(plans: Sequence[BenchmarkPlan], machine: str, power: float) -> Iterator[Text]:
+def _lines(plans: Sequence[BenchmarkPlan], machine: str, power: float, width: int | None) -> Iterator[Text]:
     effect = plans[0].effect
-    yield Text(
+    yield sentence(
         f"to find {format_change(1 + effect)} in {format_percent(power)} of cases on {machine}; every figure is about, "
-        "from the noise of the stored runs"
+        "from the noise of the stored runs",
+        width=width,
     )
     for each in plans:
         yield Text(each.benchmark, style="bold")
-        yield Text(f"{_INDENT}{_noise(each)}")
-        yield Text(f"{_INDENT}interleaved: {_blocks(each)}; as it is set, {_found(each.detectable_interleaved)}")
-        yield Text(f"{_INDENT}stored: {_sessions(each)}; {_stored_today(each)}")
+        for said in (
+            _noise(each),
+            f"interleaved: {_blocks(each)}; as it is set, {_found(each.detectable_interleaved)}",
+            f"stored: {_sessions(each)}; {_stored_today(each)}",
+        ):
+            yield sentence(said, width=width, indent=_INDENT)
         trials = f"{each.useful_trials} trial{'' if each.useful_trials == 1 else 's'}"
-        yield Text(
-            f"{_INDENT}beyond about {trials} a session, more of them make no stored comparison finer", style="dim"
-        )
+        finer = f"beyond about {trials} a session, more of them make no stored comparison finer"
+        yield sentence(finer, width=width, style="dim", indent=_INDENT)
     lower = [each for each in plans if each.budget > effect]
     if lower:
         name = "gate.budget" if len(lower) == len(plans) else f"the budget of {len(lower)} of these benchmarks"
-        yield Text(
+        yield sentence(
             f"set {name} to {format_percent(effect)} or less: an increase proven smaller than the budget passes",
+            width=width,
             style="yellow",
         )
 

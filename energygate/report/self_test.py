@@ -4,20 +4,29 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-from rich.text import Text
 
 from energygate.history.self_test import Planted, SelfTest, Share, Spread
 from energygate.report.rows import WORDS
+from energygate.report.table import sentence
 from energygate.report.terminal import to_text
 from energygate.units import MINUS, format_change, format_percent
 
-_INDENT: Final = "    "
+_INDENT: Final = 4
+_Line = tuple[str, str, int]  # words, their style, and how far in
 _DEPENDENT: Final = 0.3  # of neighbouring sessions: above, simulations gave several times the nominal alarms
 
 
-def render_self_test(tests: Sequence[SelfTest], *, color: bool) -> str:
-    """Render the self-test of each machine as text, ANSI-coloured if `color`."""
-    return to_text((line for test in tests for line in _lines(test)), color=color)
+def render_self_test(tests: Sequence[SelfTest], *, color: bool, width: int | None = None) -> str:
+    """Render the self-test of each machine as text, ANSI-coloured if `color`.
+
+    Parameters
+    ----------
+    width : int or None
+        As in `render_terminal`.
+    """
+    said = (line for test in tests for line in _lines(test))
+    lines = (sentence(words, width=width, style=style, indent=indent) for words, style, indent in said)
+    return to_text(lines, color=color)
 
 
 def self_test_document(tests: Sequence[SelfTest]) -> dict[str, Any]:
@@ -25,18 +34,18 @@ def self_test_document(tests: Sequence[SelfTest]) -> dict[str, Any]:
     return {"schema": "energygate.aa/1", "machines": msgspec.to_builtins(list(tests))}
 
 
-def _lines(test: SelfTest) -> Iterator[Text]:
+def _lines(test: SelfTest) -> Iterator[_Line]:
     plural = "benchmark" if test.benchmarks == 1 else "benchmarks"
-    yield Text(f"{test.machine} ({test.fingerprint}): {test.benchmarks} {plural}, {_how(test)}", style="bold")
+    yield f"{test.machine} ({test.fingerprint}): {test.benchmarks} {plural}, {_how(test)}", "bold", 0
     for share in test.shares:
-        yield Text(f"{_INDENT}{_share(share)}", style="bold red" if share.is_too_large else "")
+        yield _share(share), "bold red" if share.is_too_large else "", _INDENT
     for share in test.shares:
         if share.is_too_large:
-            yield Text(f"{_INDENT}warning: {_too_many(share, test)}", style="bold red")
+            yield f"warning: {_too_many(share, test)}", "bold red", _INDENT
     if test.spread is not None:
         yield from _spread(test.spread)
     for planted in test.planted:
-        yield Text(f"{_INDENT}{_planted(planted)}")
+        yield _planted(planted), "", _INDENT
 
 
 def _how(test: SelfTest) -> str:
@@ -66,15 +75,16 @@ def _setting(share: float) -> str:
     return format_percent(share).replace(" ", "")
 
 
-def _spread(spread: Spread) -> Iterator[Text]:
-    yield Text(
-        f"{_INDENT}sessions differ by {format_percent(spread.sd)}, by no more than {format_percent(spread.bound)} with "
+def _spread(spread: Spread) -> Iterator[_Line]:
+    differ = (
+        f"sessions differ by {format_percent(spread.sd)}, by no more than {format_percent(spread.bound)} with "
         f"80 % confidence; gate.session_sd is {_setting(spread.assumed_sd)}"
     )
+    yield differ, "", _INDENT
     dependent = spread.autocorrelation > _DEPENDENT
     words = "; neighbouring sessions are alike, so expect more alarms" if dependent else ""
-    line = f"{_INDENT}autocorrelation of neighbouring sessions {spread.autocorrelation:.2f}{words}"
-    yield Text(line.replace("-", MINUS, 1), style="yellow" if dependent else "")
+    line = f"autocorrelation of neighbouring sessions {spread.autocorrelation:.2f}{words}"
+    yield line.replace("-", MINUS, 1), "yellow" if dependent else "", _INDENT
 
 
 def _planted(planted: Planted) -> str:

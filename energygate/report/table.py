@@ -21,6 +21,8 @@ _GAP: Final = 2
 _BENCHMARK: Final = "benchmark"
 _HANGING: Final = 4
 _LEAST: Final = 20  # narrower, a sentence is a column of single words
+# A number and its unit; a p-value, the sign before a number.
+_BOUND: Final = re.compile(r"(?<=\d) |(?<=\bp) (?=[<\d])|(?<=[<>\u00d7]) (?=\d)")
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs"})
 
 
@@ -74,7 +76,7 @@ def sentence(text: str, *, width: int | None, style: str = "", indent: int = 0, 
     text = harmless(text)
     if width is None:
         return Text(f"{' ' * indent}{text}", style=style)
-    bound = re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", text)  # a number and its unit
+    bound = _BOUND.sub("\N{NO-BREAK SPACE}", text)
     lines = textwrap.wrap(
         bound,
         max(width, indent + hanging + _LEAST),

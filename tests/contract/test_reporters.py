@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from report_readers import (
     Said,
+    figures_beside,
     read_codequality,
     read_csv,
     read_html,
@@ -19,7 +20,8 @@ from report_readers import (
     read_openmetrics,
     read_terminal,
 )
-from shown_reports import KINDS, shown_report
+from shown_reports import KINDS, TERMS, shown_report
+from terms_readers import read_terms_html, read_terms_markdown, read_terms_openmetrics, read_terms_terminal
 
 from energygate.cli.main import commands
 from energygate.model import GateReport, Metric, Outcome, Row
@@ -28,8 +30,10 @@ from energygate.report.rows import WORDS
 from energygate.report.terminal import render_terminal
 
 FIGURES = ("base", "head", "ratio", "ratio_low", "ratio_high")
+TESTS = {"p_value", "p_adjusted", "detectable"}
+COUNTS = {"base_trials", "head_trials", "invalid_trials", "sessions", "blocks"}
 NUMBER = re.compile(r"(?P<number>[+\N{MINUS SIGN}]?\d[\d.]*(?:e[+-]\d+)?)(?: (?P<unit>\S.*?)?(?: \([a-z ]+\))?)?")
-PREFIXES = {"m": 1e-3, "\N{MICRO SIGN}": 1e-6}
+PREFIXES = {"k": 1e3, "m": 1e-3, "\N{MICRO SIGN}": 1e-6}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +46,12 @@ class Reader:
         Whether a comparison has to be there.
     omits : callable
         Which figures of a comparison are not.
+    beside : callable
+        Which of those beside it are, where they are known.
     """
 
     read: Callable[[bytes], Iterator[Said]]
+    beside: Callable[[Row], set[str]]
     shows: Callable[[GateReport, Row], bool] = lambda report, row: True
     omits: Callable[[Row], set[str]] = lambda row: set()
 
@@ -64,20 +71,81 @@ def is_finding(report, row):
     return row.outcome in failing and not is_beside(row)
 
 
+def parts_of(row):
+    """Where the change comes from, in the row itself."""
+    return {name for name in figures_beside(row) if name.startswith(("domain ", "work "))}
+
+
+def times_of(row):
+    return {name for name in figures_beside(row) if name.startswith(("base ", "head "))}
+
+
+def everything(row):
+    return TESTS | COUNTS | parts_of(row) | times_of(row)
+
+
+def samples_of(row):
+    """A server is told how much evidence there is once for each benchmark."""
+    counted = set() if is_beside(row) or row.how in {"limit", "anchor"} else COUNTS
+    return {"p_adjusted", "detectable"} | parts_of(row) | counted
+
+
+def size_of(row):
+    return {"p_adjusted"} | ({"blocks"} if row.blocks else {"head_trials"} | ({"sessions"} if row.sessions else set()))
+
+
+def in_a_table(row):
+    """Markdown says where the joules went if something moved and has parts, and what could be found if it is open."""
+    if is_beside(row):
+        return set()
+    moved = row.outcome in {Outcome.REGRESSED, Outcome.SUSPECT, Outcome.IMPROVED} and len(parts_of(row)) > 1
+    why = parts_of(row) | {"change request_s"} if moved else set()
+    return size_of(row) | why | times_of(row) | detectable_of(row)
+
+
+def detectable_of(row):
+    is_open = row.outcome in {Outcome.INCONCLUSIVE, Outcome.SUSPECT} and row.accepted is None
+    return {"detectable"} if is_open else set()
+
+
+def in_words(row):
+    """An annotation and a section have the evidence in one sentence."""
+    decided = row.how == "interleaved" and row.outcome is not Outcome.INCONCLUSIVE
+    return size_of(row) | ({"detectable"} if decided else set())
+
+
+def in_a_section(row):
+    if is_beside(row):
+        return set()
+    return in_words(row) | parts_of(row) | times_of(row) | detectable_of(row)
+
+
+def in_details(row):
+    """Verbose, a terminal says everything of what was measured."""
+    if is_beside(row):
+        return set()
+    evidence = size_of(row) | {"detectable"} if row.head is not None else set()
+    return evidence | parts_of(row) | times_of(row)
+
+
 READERS = {
-    "json": Reader(read=read_json),
-    "csv": Reader(read=read_csv),
-    "junit": Reader(read=read_junit),
+    "json": Reader(read=read_json, beside=everything),
+    "csv": Reader(read=read_csv, beside=everything),
+    "junit": Reader(read=read_junit, beside=lambda row: TESTS),
     # A server keeps one series for each side: the head that is held against a limit is not told from the one compared.
     "openmetrics": Reader(
-        read=read_openmetrics, omits=lambda row: {"head"} if row.how in {"limit", "anchor"} else set()
+        read=read_openmetrics,
+        omits=lambda row: {"head"} if row.how in {"limit", "anchor"} else set(),
+        beside=samples_of,
     ),
-    "markdown": Reader(read=read_markdown, omits=without_side_figures),
-    "gitlab": Reader(read=read_markdown, omits=without_side_figures),
-    "html": Reader(read=read_html, omits=lambda row: {"outcome"} if is_beside(row) else set()),
-    "terminal": Reader(read=read_terminal, omits=lambda row: {"outcome"} if is_beside(row) else set()),
+    "markdown": Reader(read=read_markdown, omits=without_side_figures, beside=in_a_table),
+    "gitlab": Reader(read=read_markdown, omits=without_side_figures, beside=in_a_table),
+    "html": Reader(read=read_html, omits=lambda row: {"outcome"} if is_beside(row) else set(), beside=in_a_section),
+    "terminal": Reader(
+        read=read_terminal, omits=lambda row: {"outcome"} if is_beside(row) else set(), beside=in_details
+    ),
     # GitLab's list of findings: what fails, what got dearer, and what is suspected to.
-    "codequality": Reader(read=read_codequality, shows=is_finding),
+    "codequality": Reader(read=read_codequality, shows=is_finding, beside=in_words),
 }
 NO_ROWS = {"badge"}  # one line for all: it has a test of its own
 
@@ -109,6 +177,10 @@ def test_a_format_shows_every_comparison_with_the_numbers_of_the_report(name, ki
             assert said.outcome == row.outcome.value
         if said.label is not ...:
             assert said.label == row.label
+        known = figures_beside(row)
+        assert said.beside.keys() == reader.beside(row) & known.keys()
+        for figure, shown in said.beside.items():
+            require_beside(figure, shown, known[figure])
     assert len(left) == said_to_be_left_out(data) if name == "markdown" else not left
 
 
@@ -123,12 +195,35 @@ def require(figure, shown, row, *, is_omitted):
         assert shown == value, figure
 
 
+def require_beside(figure, shown, value):
+    if not isinstance(shown, str):
+        assert shown == value, figure
+    elif shown == "< 0.001":
+        assert value < 0.001, figure
+    else:
+        number, half = read_beside(figure, shown)
+        assert abs(number - value) <= half * (1 + 1e-9), f"{figure}: {shown} is not {value}"
+
+
+def read_beside(figure, shown):
+    if figure == "p_adjusted":
+        return float(shown), half_of_three(float(shown))
+    if figure.endswith("_per_s"):
+        return float(shown.removesuffix("/s")), half_of_three(float(shown.removesuffix("/s")))
+    return read_quantity(shown, Metric.DURATION_S) if shown.endswith("s") else read_change(shown, None)
+
+
 def read_quantity(shown, metric):
     """Give the number in the metric's unit, and half of its last digit."""
+    return read_in(metric.unit, shown)
+
+
+def read_in(wanted, shown):
+    """Give the number in that unit, and half of its last digit."""
     found = NUMBER.fullmatch(shown)
     unit = found["unit"]
-    prefix = unit.removesuffix(metric.unit)
-    assert unit == f"{prefix}{metric.unit}"
+    prefix = unit.removesuffix(wanted)
+    assert unit == f"{prefix}{wanted}"
     factor = PREFIXES[prefix] if prefix else 1.0
     number = float(found["number"].replace("\N{MINUS SIGN}", "-"))
     return number * factor, max(half_digit(found["number"]), half_of_three(number)) * factor
@@ -148,6 +243,39 @@ def read_change(shown, metric):
     del metric
     number = shown.removesuffix(" %")
     return 1 + float(number.replace("\N{MINUS SIGN}", "-")) / 100, half_digit(number) / 100
+
+
+TERMS_READERS = {
+    "markdown": read_terms_markdown,
+    "gitlab": read_terms_markdown,
+    "html": read_terms_html,
+    "terminal": read_terms_terminal,
+    "openmetrics": read_terms_openmetrics,  # not the energy, of which it has the joules
+}
+
+
+@pytest.mark.parametrize("name", TERMS_READERS)
+def test_a_format_that_shows_energy_in_other_terms_agrees_on_each_of_them(name):
+    report = shown_report("other terms")
+    found = dict(TERMS_READERS[name](rendered(name, report)))
+    deciding = [row for row in report.comparisons if not is_beside(row)]
+    assert found.keys() == {row.benchmark for row in deciding}
+    for row in deciding:
+        unit, each_s = ("requests", 3.2 / 16) if row.metric is Metric.J_PER_REQUEST else ("iterations", 3.2)
+        energy_wh = row.head * 1000 / 3600
+        paid_kwh = energy_wh / 1000 * TERMS.pue
+        made_g = TERMS.embodied.total_g_co2e * 1000 * each_s / TERMS.embodied.lifespan_s * TERMS.embodied.share
+        values = {
+            "Wh": energy_wh,
+            TERMS.currency: paid_kwh * TERMS.price_per_kwh,
+            "g CO2e": paid_kwh * TERMS.intensity.g_co2e_per_kwh + made_g,
+        }
+        per, shown = found[row.benchmark]
+        assert per == f"1,000 {unit}"
+        assert shown.keys() == values.keys() - ({"Wh"} if name == "openmetrics" else set())
+        for wanted, figure in shown.items():
+            number, half = read_in(wanted, figure) if isinstance(figure, str) else (figure, 0.0)
+            assert abs(number - values[wanted]) <= half + 1e-12 * number, f"{figure} is not {values[wanted]} {wanted}"
 
 
 def said_to_be_left_out(data):

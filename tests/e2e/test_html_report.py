@@ -18,6 +18,7 @@ HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"
 REPORT = example_report()
 TRIALS = sum(len(side.points) for side in REPORT.evidence[0].turns)
 FIRST = "#b1"
+DARK, LIGHT = "rgb(15, 19, 23)", "rgb(255, 255, 255)"
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +56,32 @@ def background(page):
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
-def drawn(page):
+def drawn(page, group=FIRST):
     """Wait until the last figure is there; give the titles of all."""
-    page.locator(f"{FIRST} .figures:not(.waiting) figure").last.locator("svg.main-svg").first.wait_for()
-    return page.locator(f"{FIRST} figure h4").all_inner_texts()
+    page.locator(f"{group} .figures:not(.waiting) figure").last.locator("svg.main-svg").first.wait_for()
+    return page.locator(f"{group} figure h4").all_inner_texts()
 
 
-def test_a_reader_opens_a_benchmark_by_keyboard_to_all_its_trials_and_changes_the_theme(opened):
+def on_paper_figures_stay_and_what_is_to_be_clicked_goes(page):
+    page.evaluate(
+        "addEventListener('beforeprint', () => { window.sheet = getComputedStyle(document.body).backgroundColor; })"
+    )
+    assert page.pdf().startswith(b"%PDF-")  # as a reader prints it, events and all
+    assert (page.evaluate("window.sheet"), background(page)) == (LIGHT, DARK)
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert background(page) == LIGHT
+    assert not any(
+        page.locator(each).is_visible() for each in (".toolbar", "#theme", f"{FIRST} .numbers", "#b2 .detail")
+    )
+    paper = page.locator("main").bounding_box()
+    for figure in page.locator(f"{FIRST} figure").all():
+        box = figure.locator("svg.main-svg").first.bounding_box()
+        assert paper["x"] <= box["x"]
+        assert box["x"] + box["width"] <= paper["x"] + paper["width"]
+
+
+def test_a_reader_opens_a_benchmark_by_keyboard_to_all_its_trials_changes_the_theme_and_prints_it(opened):
     page = opened(render_html(REPORT), scheme="dark")
     assert page.locator("h1").inner_text().startswith("Regressed. chat.energy.yml::smollm2-1.7b uses ")
     assert page.locator(f"{FIRST} .detail").is_hidden()
@@ -86,7 +106,9 @@ def test_a_reader_opens_a_benchmark_by_keyboard_to_all_its_trials_and_changes_th
     dark, dark_ink = background(page), page.evaluate(ink)
     page.get_by_role("button", name="Light theme").click()
     page.wait_for_function(f"{ink} !== '{dark_ink}'")
-    assert (dark, background(page)) == ("rgb(15, 19, 23)", "rgb(255, 255, 255)")
+    assert (dark, background(page)) == (DARK, LIGHT)
+    page.get_by_role("button", name="Dark theme").click()
+    on_paper_figures_stay_and_what_is_to_be_clicked_goes(page)
 
 
 def test_a_link_opens_its_benchmark_and_a_narrow_page_is_never_wider_than_the_screen(opened):
@@ -123,6 +145,22 @@ def test_the_table_is_sorted_and_filtered(opened):
     page.fill("#filter", "")
     page.select_option("#outcome", "improved")
     assert names(page) == ["chat.energy.yml::llama3.1-8b"]
+
+
+def test_a_report_of_500_benchmarks_is_sorted_filtered_and_opened_to_figures_like_a_small_one(opened):
+    page = opened(render_html(example_report(500)))
+    assert page.locator("#shown").inner_text() == "500 benchmarks"
+    assert page.evaluate("document.documentElement.scrollWidth") == WIDE["width"]
+    page.locator("th[data-key=ratio]").get_by_role("button").click()
+    ratios = page.locator("tbody").evaluate_all(
+        "all => all.filter(b => b.dataset.ratio).map(b => Number(b.dataset.ratio))"
+    )
+    assert (len(ratios), ratios) == (500, sorted(ratios))
+    last = page.locator("#b500").get_attribute("data-name")
+    page.fill("#filter", last)
+    assert names(page) == [last]
+    page.locator("#b500 button.opens").click()
+    assert len(drawn(page, "#b500")) == 5
 
 
 def test_hostile_names_and_reasons_are_shown_and_do_nothing(opened):

@@ -1,5 +1,7 @@
 """Inference suites through the command line: exit codes, what is left running, and texts that no file may hold."""
 
+import base64
+import gzip
 import json
 import os
 import re
@@ -9,9 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from rig.forked import run_energygate
+
+from energygate.report.formats import FORMATS
+from energygate.report.json import decode_report
+from energygate.telemetry.endpoint import read_endpoint
+from energygate.telemetry.export import export_trials
+from energygate.telemetry.sending import Sender
 
 SCRIPTED = str(Path(__file__).with_name("scripted_server.py"))
 KEY = "sk-test-canary-0123456789"
@@ -141,6 +150,31 @@ def test_what_a_suite_file_says_wrong_is_refused_before_anything_is_measured(ene
     assert not (energygate.folder / "run.json").exists()
 
 
+class Collector(httpx.BaseTransport):
+    """Takes everything that is exported, and keeps it."""
+
+    def __init__(self):
+        self.taken = []
+
+    def handle_request(self, request):
+        self.taken.append(request.read().decode(errors="replace"))
+        return httpx.Response(200)
+
+
+def exported(file):
+    """What a collector is sent of a report, in which texts stand as they are."""
+    collector, endpoint = Collector(), read_endpoint("http://127.0.0.1:4318", {})
+    with Sender(endpoint, transport=collector) as sender:
+        export_trials(decode_report(file.read_bytes(), origin=str(file)), endpoint, sender)
+    return collector.taken
+
+
+def drawn(file):
+    """What the figures of a page are drawn from, unpacked."""
+    (packed,) = re.findall('id="figures">([^<]+)<', file.read_text())
+    return gzip.decompress(base64.b64decode(packed)).decode()
+
+
 @pytest.mark.parametrize("mode", ["good", "echo_400", "hang"])
 def test_no_prompt_answer_or_key_is_in_any_file_or_line(energygate, mode):
     counters = ["--owner", "llamacpp", "--counters"]  # they say when it is idle again after a failure
@@ -154,12 +188,28 @@ def test_no_prompt_answer_or_key_is_in_any_file_or_line(energygate, mode):
         requests__stream=mode != "echo_400" and "auto",
         timeouts__stall=0.3,
     )
-    _, out, err = energygate("--mode", "gate", "--report", "json:report.json", "--report", "markdown:comment.md")
+    _, out, err = energygate("--mode", "gate", "--debug", *(f"--report={name}:report.{name}" for name in FORMATS))
     own = {energygate.folder / "a.energy.yml"}
     files = [path for path in energygate.folder.rglob("*") if path.is_file() and path not in own]
-    assert {"run.json", "report.json", "comment.md"} <= {path.name for path in files}
-    for text in (out, err, *(path.read_text(errors="replace") for path in files)):
+    assert {"run.json", *(f"report.{name}" for name in FORMATS)} <= {path.name for path in files}
+    sent = exported(energygate.folder / "report.json") if mode != "echo_400" else []  # of which there is no trial
+    texts = (out, err, *sent, drawn(energygate.folder / "report.html"))
+    for text in (*texts, *(path.read_text(errors="replace") for path in files)):
         assert not [canary for canary in CANARIES if canary in text]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"prompt": "PROMPT", "nonsense": 1}', '{"prompt": "PROMPT"', '{"prompt": ["PROMPT"]}']
+)
+def test_the_traceback_of_a_dataset_that_is_refused_shows_no_prompt_either(energygate, line):
+    energygate.suite(requests__dataset="prompts.jsonl", requests__prompts=None)
+    (energygate.folder / "prompts.jsonl").write_text(line.replace("PROMPT", CANARIES[1]))
+    words = ("run", "a.energy.yml", "--debug")
+    code, out, err = run_energygate(*words, cwd=energygate.folder, env=energygate.environ)
+    assert (code, out) == (2, "")
+    assert "Traceback" in err
+    assert "prompts.jsonl:1: " in err
+    assert CANARIES[1] not in err
 
 
 def test_what_a_change_may_touch_keeps_the_workload_and_what_it_must_not_makes_another(energygate):

@@ -1,5 +1,6 @@
 """The command line where things are missing: a reader, room, a terminal's characters, a folder to write in."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes import a_benchmark, a_run, some_trials
+from rig.forked import run_energygate
 
 from energygate.baseline.schema import encode_run
 from energygate.baseline.store import FolderStore
@@ -82,3 +84,21 @@ def test_in_a_folder_that_cannot_be_written_results_are_shown_all_the_same(folde
     code, out, err = run("/proc/self/fdinfo", "compare", *files)  # not even root can write there
     assert (code, err) == (1, "")
     assert out.decode().splitlines()[-1].startswith("energy: FAILED")
+
+
+def test_in_a_folder_that_cannot_be_written_a_run_is_measured_and_only_its_record_is_lost_and_says_so(tmp_path):
+    windows = [json.dumps({"energy_j": {"package-0": 100.0 + n}, "duration_s": 2.0}) for n in range(5)]
+    (tmp_path / "windows.jsonl").write_text("\n".join(windows))
+    suites = [{"name": "true", "kind": "command", "command": ["true"], "trials": {"count": 5}}]
+    (tmp_path / "a.energy.yml").write_text(json.dumps({"version": 1, "suites": suites}))
+    words = ("run", str(tmp_path / "a.energy.yml"), f"--meters=replay:{tmp_path}/windows.jsonl")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ENERGYGATE_")}
+    code, out, err = run_energygate(*words, "--mode=measure", cwd="/proc/self/fdinfo", env=environ)
+    assert (code, out.splitlines()[-1]) == (0, "energy: MEASURED, nothing was judged")
+    assert "error" not in err
+    saved = tmp_path / "run.json"
+    words = (*words, "--mode=record", f"--save={saved}")
+    code, _, err = run_energygate(*words, cwd="/proc/self/fdinfo", env=environ)
+    assert (code, len(json.loads(saved.read_text())["benchmarks"][0]["trials"])) == (2, 5)
+    assert err.splitlines()[-1].startswith("error: Cannot write /proc/")
+    assert err.endswith(f"`energygate baseline record {saved}` records what was saved.\n")

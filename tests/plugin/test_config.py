@@ -33,6 +33,13 @@ def test_another_file_is_used_where_the_option_names_it(stored_project):
     assert judged(stored_project, "--energy-config=ci.yml") == ("passed", {"pass": 2}, 0.3)
 
 
+def test_a_variable_that_may_be_meant_for_another_is_named_in_the_header(stored_project, monkeypatch):
+    monkeypatch.setenv("ENERGYGATE_TRIAL", "3")
+    result = stored_project.energy()
+    warning = "energy: warning: ENERGYGATE_TRIAL is not read. Did you mean ENERGYGATE_TRIALS?"
+    assert result.outlines.count(warning) == 1
+
+
 def test_a_file_that_is_named_and_not_there_is_an_error(project):
     assert project.usage_error(project.energy("--energy-config=ci.yml")) == (
         f"Cannot read {project.path / 'ci.yml'}: No such file or directory. Give a file that is there."

@@ -51,6 +51,14 @@ def test_a_file_that_can_no_longer_be_written_fails_the_session_and_what_was_mea
     ]
 
 
+def test_below_a_root_that_cannot_be_written_a_session_is_measured_and_judged_all_the_same(project):
+    project.one_test("energy(int)")
+    windows = f"--energy-meters=replay:{project.path}/windows.jsonl"
+    result = project.energy(windows, "--rootdir=/proc/self/fdinfo", "-pno:cacheprovider", "test_bench.py")
+    assert result.ret == pytest.ExitCode.OK
+    assert project.verdict(result) == "energy: INCONCLUSIVE, 1 benchmark: 1 no baseline"
+
+
 def test_a_session_that_can_no_longer_be_recorded_is_shown_with_what_to_do(project):
     project.one_test("import pathlib\npathlib.Path('baselines').write_text('')\nenergy(int)")
     result = project.energy("--energy-mode=record", "--energy-save=run.json")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from energygate.model import Machine
+from energygate.compare import hard_key_differences, soft_key_differences
+from energygate.model import GateReport, Machine
 
 # The keys themselves stay: warnings and refusals name them so where two machines differ.
 _NONE_IS: Final[Mapping[str, str]] = {"calibrated": "no", "container": "none"}
@@ -17,6 +18,14 @@ def surroundings(machine: Machine) -> str:
     where = _virtual(machine.hard[_VIRTUAL]) if _VIRTUAL in machine.hard else ""
     container = f"container ({_plain(machine.soft['container'])})" if machine.soft.get("container") else ""
     return ", ".join(part for part in (machine.label, where, container) if part)
+
+
+def moved(report: GateReport) -> tuple[str, ...]:
+    """Name the keys in which the machine differs from the base's, with both values: first those that may not."""
+    other = report.baseline.machine
+    if other is None:
+        return ()
+    return (*hard_key_differences(report.machine, other), *soft_key_differences(report.machine, other))
 
 
 def keys(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from energygate.model import GateReport, MeterInfo
-from energygate.report.html.machine import keys, surroundings
+from energygate.report.html.machine import keys, moved, surroundings
 from energygate.report.html.opening import commit
 from energygate.report.scope import decides, not_seen, tested
 from energygate.report.terms import assumptions
@@ -15,13 +15,21 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """Everything that a reader needs who wants to check or repeat it."""
+    """Everything that a reader needs who wants to check or repeat it.
+
+    Attributes
+    ----------
+    moved : tuple of str
+        In what the machine differs from that of the base, which `other` names.
+    """
 
     policy: Pairs
     meters: tuple[tuple[str, ...], ...]
     hard: Pairs
     soft: Pairs
     machine: str
+    moved: tuple[str, ...]
+    other: str
     runs: Pairs
     notes: tuple[str, ...]
     terms: tuple[str, ...]
@@ -36,6 +44,8 @@ def method(report: GateReport) -> Method:
         hard=keys(machine.hard),
         soft=keys(machine.soft),
         machine=f"{surroundings(machine)} (fingerprint {machine.fingerprint})",
+        moved=moved(report),
+        other="the base, measured in turns" if report.baseline.how == "interleaved" else "the newest stored run",
         runs=tuple(_runs(report)),
         notes=report.notes,
         terms=assumptions(report),

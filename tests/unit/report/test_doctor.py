@@ -87,6 +87,19 @@ def test_one_screen_says_what_can_be_measured_how_well_and_what_to_type():
     )
 
 
+def test_in_a_narrow_window_sentences_are_broken_and_what_is_to_be_typed_is_not():
+    screen = render_doctor(diagnosis((NVML, None), findings=[GOVERNOR]), color=False, width=40).splitlines()
+    assert screen[2:7] == [
+        "machine     epyc-7763-2s, bare metal",
+        "clock       governor powersave, turbo",
+        "            unknown",
+        "load        other processes 1.2 %,",
+        "            waiting for a processor",
+    ]
+    commands = ["    sudo cpupower frequency-set -g performance"]
+    assert [line for line in screen[1:] if len(line) > 40 and "`" not in line] == commands
+
+
 def test_a_machine_in_order_has_nothing_to_mend():
     lines = shown((RAPL, FAST)).splitlines()
     assert lines[0] == "energygate doctor: 1 of 1 hardware counters usable, nothing to mend"

@@ -101,3 +101,28 @@ def test_the_document_is_plain_json():
             }
         ],
     }
+
+
+def test_in_a_narrow_window_lines_are_broken_and_names_stay_whole():
+    risen = LevelChange(ratio=1.082, p_value=1e-7, is_certain=True, is_accepted=False)
+    trend = a_trend(
+        an_entry(1, 99.5),
+        an_entry(2, 108.0, change=risen, accepted=(an_acceptance(reason="a better and larger model"),)),
+        warnings=(f"{NAME}: it rose, and nobody has said why that is.",),
+    )
+    assert render_history([trend], color=False, width=40) == (
+        "bench.py::test_encode\n"
+        "    on epyc-7763-2s (0123456789ab)\n"
+        "    warning: it rose, and nobody has\n"
+        "        said why that is.\n"
+        "    ▁█  2 sessions, the next run is\n"
+        "    compared with 2 of them (*)\n"
+        "    * 2026-11-01  0123456789ab  99.5 J\n"
+        "    * 2026-11-02  0123456789ab   108 J\n"
+        "                  +8.2 % since here,\n"
+        "                  p < 0.001, accepted by\n"
+        "                  nobody\n"
+        "                  accepted by alice on\n"
+        "                  2026-11-01: a better\n"
+        "                  and larger model\n"
+    )

@@ -10,8 +10,8 @@ def a_plan(**more):
     return BenchmarkPlan(**(known | {"detectable_stored": 1.041, "useful_trials": 3} | more))
 
 
-def rendered(*plans):
-    return render_plan(plans, machine="epyc-7763-2s", power=0.9, color=False)
+def rendered(*plans, width=None):
+    return render_plan(plans, machine="epyc-7763-2s", power=0.9, color=False, width=width)
 
 
 def test_a_plan_says_what_it_takes_and_what_is_found_as_it_is():
@@ -42,6 +42,28 @@ def test_a_budget_that_is_larger_than_the_increase_has_to_be_lowered():
     assert last == "set gate.budget to 3 % or less: an increase proven smaller than the budget passes"
     last = rendered(a_plan(budget=0.05), a_plan()).splitlines()[-1]
     assert last.startswith("set the budget of 1 of these benchmarks to 3 % or less: ")
+
+
+def test_in_a_narrow_window_sentences_are_broken_at_their_words():
+    assert rendered(a_plan(budget=0.05), width=40).splitlines() == [
+        "to find +3.0 % in 90 % of cases on",
+        "    epyc-7763-2s; every figure is about,",
+        "    from the noise of the stored runs",
+        NAME,
+        "    trials differ by 1.2 %, 5 sessions",
+        "        by 1.8 %",
+        "    interleaved: about 12 blocks; as it",
+        "        is set, +2.6 % is found",
+        "    stored: about 8 sessions; with the",
+        "        5 that count today, +4.1 % is",
+        "        found",
+        "    beyond about 3 trials a session,",
+        "        more of them make no stored",
+        "        comparison finer",
+        "set gate.budget to 3 % or less: an",
+        "    increase proven smaller than the",
+        "    budget passes",
+    ]
 
 
 def test_the_document_names_the_machine():

@@ -12,8 +12,8 @@ def a_test(*shares, sd=0.0145, bound=0.0226, autocorrelation=-0.14, **more):
     return SelfTest(**(known | {"shares": shares or (FEW,), "spread": spread} | more))
 
 
-def rendered(test):
-    return render_self_test([test], color=False)
+def rendered(test, *, width=None):
+    return render_self_test([test], color=False, width=width)
 
 
 def test_shares_spread_and_planted_increases_are_told():
@@ -28,6 +28,24 @@ def test_shares_spread_and_planted_increases_are_told():
         "    autocorrelation of neighbouring sessions \N{MINUS SIGN}0.14\n"
         "    nothing planted, 20 comparisons: 5 % suspect, 95 % pass\n"
         "    +10.0 % planted, 20 comparisons: 100 % regressed\n"
+    )
+
+
+def test_in_a_narrow_window_sentences_are_broken_at_their_words():
+    assert rendered(a_test(planted=(Planted(factor=1.1, outcomes={Outcome.REGRESSED: 20}),)), width=40) == (
+        "epyc-7763-2s (0123456789ab):\n"
+        "    2 benchmarks, 5 sessions, each\n"
+        "    compared with the others\n"
+        "    p < 0.05 in 5 % (95 % CI 0.127 …\n"
+        "        24.9), 1 of 20 comparisons\n"
+        "    sessions differ by 1.45 %, by no\n"
+        "        more than 2.26 % with 80 %\n"
+        "        confidence; gate.session_sd is\n"
+        "        1.5%\n"
+        "    autocorrelation of neighbouring\n"
+        "        sessions \N{MINUS SIGN}0.14\n"
+        "    +10.0 % planted, 20 comparisons:\n"
+        "        100 % regressed\n"
     )
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 from example_report import example_report
-from fakes import NAME, a_report, a_row
+from fakes import NAME, a_machine, a_report, a_row
 from msgspec.structs import replace
 
 from energygate.model import Intensity, Metric, Net, Outcome, StoreName, Terms, Times
@@ -177,6 +177,22 @@ def test_where_all_branches_share_the_store_the_page_says_to_merge_first():
     page = Seen(render_html(replace(report, baseline=replace(report.baseline, store=store)))).text
     assert f"energygate baseline accept {NAME} --reason '…' --run RUN_ID --baselines=git:b After the merge, " in page
     assert "commit the file" not in page
+
+
+@pytest.mark.parametrize(
+    ("how", "other"), [("stored", "the newest stored run"), ("interleaved", "the base, measured in turns")]
+)
+def test_a_page_names_every_key_in_which_the_machines_of_base_and_head_differ(how, other):
+    report = a_report(a_row())
+    before = a_machine(hard={"governor": "powersave", "cores": 8}, soft={"kernel": "6.7.0", "cpu": {"microcode": "1"}})
+    now = a_machine(hard={"governor": "performance", "cores": 8}, soft={"kernel": "6.8.0", "cpu": {"microcode": "2"}})
+    compared = replace(report.baseline, how=how, machine=before)
+    page = Seen(render_html(replace(report, machine=now, baseline=compared)))
+    assert (
+        f"Differs from {other}: governor: powersave → performance cpu.microcode: 1 → 2 kernel: 6.7.0 → 6.8.0 "
+    ) in page.text
+    same = Seen(render_html(replace(report, machine=now, baseline=replace(compared, machine=now))))
+    assert "Differs from" not in same.text
 
 
 def test_a_report_without_any_benchmark_says_so():
