@@ -232,7 +232,7 @@ def read_markdown(data: bytes) -> Iterator[Said]:
     folded = _folded(root)
     for table in root.iter("table"):
         heads = [words_of(cell) for cell in table.iter("th")]
-        if heads[1:3] != ["benchmark", "outcome"]:
+        if heads[:2] != ["outcome", "benchmark"]:
             continue
         for line in table.find("tbody").iter("tr"):
             cells = dict(zip(heads, line.iter("td"), strict=True))
@@ -240,8 +240,9 @@ def read_markdown(data: bytes) -> Iterator[Said]:
             how, anchor = _kind(words_of(cells["benchmark"]).removeprefix(name))
             word = words_of(cells["outcome"].find("strong"))
             change, ends = _split(words_of(cells["change (90 % interval)"]))
-            base, head = words_of(cells["base"]), words_of(cells["head"])
-            beside = _evidence(words_of(cells["n"])) | _p(words_of(cells["p (adjusted)"]))
+            base, _, head = words_of(cells["base \N{RIGHTWARDS ARROW} head"]).partition(" \N{RIGHTWARDS ARROW} ")
+            size, _, p = words_of(cells["n, p (adjusted)"]).partition(", p ")
+            beside = _evidence(size) | _p(p.removeprefix("= "))
             beside |= _detectable(words_of(cells["outcome"])) | (folded.get(name, {}) if not how else {})
             yield _shown(name, how, anchor, base=base, head=head, change=change, ends=ends, outcome=word, beside=beside)
             token = words_of(cells.get("per output token"))

@@ -88,7 +88,11 @@ def test_a_comment_has_one_row_for_each_benchmark_whatever_they_are_called(found
         for number, (name, reason, outcome) in enumerate(found)
     ]
     comment = render_markdown(a_report(*rows))
-    names = re.findall(r"<tr>\n<td[^>]*>[^<]*</td>\n<td[^>]*><code>(.*?)</code></td>", shown(comment), re.DOTALL)
+    names = re.findall(
+        r"<tr>\n<td[^>]*>[^<]*<strong>[^<]*</strong>[^<]*</td>\n<td[^>]*><code>(.*?)</code></td>",
+        shown(comment),
+        re.DOTALL,
+    )
     assert sorted(map(html.unescape, names)) == sorted(wanted(row.benchmark) for row in rows)
 
 

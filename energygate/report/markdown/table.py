@@ -11,14 +11,15 @@ from energygate.report.rows import Line
 from energygate.units import format_change
 
 ABSENT: Final = "\N{EN DASH}"
-# What matters most stands first: on a narrow page the rest is scrolled to.
-_COLUMNS: Final = ("", "benchmark", "outcome", "base", "head", "change (90 % interval)", "n", "p (adjusted)")
-_ALIGNED: Final = (":-:", ":--", ":--", "--:", "--:", "--:", "--:", "--:")
-_PER_TOKEN_AT: Final = 6  # the column is there only where tokens are counted
+ARROW: Final = "\N{RIGHTWARDS ARROW}"
+# Few, because GitHub shows a comment 780 pixels wide; what matters most stands first, as the rest is scrolled to.
+_COLUMNS: Final = ("outcome", "benchmark", f"base {ARROW} head", "change (90 % interval)", "n, p (adjusted)")
+_ALIGNED: Final = (":--", ":--", "--:", "--:", "--:")
+_PER_TOKEN_AT: Final = 4  # the column is there only where tokens are counted
 _ABOVE: Final = frozenset({Outcome.OVER_LIMIT, Outcome.REGRESSED})
 _UNPROVEN: Final = frozenset({Outcome.INCONCLUSIVE, Outcome.SUSPECT})
 # A number and its unit, or the sign before it: a narrow cell may break elsewhere.
-_BOUND: Final = re.compile(r"(?<=\d) (?=[%\w])|(?<=[<>\u00d7]) (?=\d)")
+_BOUND: Final = re.compile(r"(?<=\d) (?=[%\w])|(?<=[<>=\u00d7]) (?=\d)|(?<=\bp) (?=[<=])")
 _LONGEST: Final = 500
 _MOST_NOTES: Final = 10
 
@@ -47,14 +48,11 @@ def table_row(line: Line, *, tokens: bool) -> str:
     """Give one line as the table has it."""
     row = line.row
     cells = [
-        rows.SIGNS[row.outcome],
+        f"{rows.SIGNS[row.outcome]}\N{NO-BREAK SPACE}**{rows.WORDS[row.outcome]}**{figure(_could_detect(row))}",
         f"{code(row.benchmark)}{_kind(row)}",
-        f"**{rows.WORDS[row.outcome]}**{figure(_could_detect(row))}",
-        figure(rows.typical(row.base, row)),
-        figure(rows.typical(row.head, row)),
+        figure(_sides(row)),
         figure(_change(row)),
-        figure(rows.size(row)),
-        figure(rows.p_adjusted(row)),
+        figure(_evidence(row)),
     ]
     if tokens:
         cells.insert(_PER_TOKEN_AT, figure(_per_token(line.per_token)))
@@ -92,6 +90,21 @@ def two_columns(heads: tuple[str, str], found: Iterable[tuple[str, str]]) -> Ite
 
 def _kind(row: Row) -> str:
     return f" anchor {code(row.anchor)}" if row.how == "anchor" else " limit" if row.how == "limit" else ""
+
+
+def _sides(row: Row) -> str:
+    """Give both typical values, the unit beside the last one that there is."""
+    if row.head is None:
+        return ABSENT if row.base is None else f"{rows.typical(row.base, row)} {ARROW} {ABSENT}"
+    base, head = rows.figures(row)
+    return f"{base} {ARROW} {head}"
+
+
+def _evidence(row: Row) -> str:
+    if row.p_adjusted is None:
+        return rows.size(row)
+    p = rows.p_adjusted(row)
+    return f"{rows.size(row)}, p {p}" if p.startswith("<") else f"{rows.size(row)}, p = {p}"
 
 
 def _change(row: Row) -> str:

@@ -38,7 +38,7 @@ def test_a_thousand_benchmarks_fit_into_a_comment_and_into_a_summary(outcome):
     assert len(summary.encode()) <= SUMMARY
     assert is_well_formed(comment)
     assert is_well_formed(summary)
-    assert sum(len(cells) == 8 for cells in cells_of(summary)) == 1000
+    assert sum(len(cells) == 5 for cells in cells_of(summary)) == 1000
     assert "_Left out for length: " in comment
     assert "[The summary of run 123](https://github.com/acme/widgets/actions/runs/123) has more" in comment
 
@@ -47,7 +47,7 @@ def test_of_200_failing_benchmarks_the_first_are_shown_and_the_others_counted():
     comment = render_markdown(a_report(*failing(200)), published())
     assert len(comment.encode()) <= COMMENT
     assert is_well_formed(comment)
-    names = [cells[1][:3] for cells in cells_of(comment) if len(cells) == 8]
+    names = [cells[1][:3] for cells in cells_of(comment) if len(cells) == 5]
     assert names == [f"{number:03}" for number in range(len(names))]
     assert len(names) > 20
     assert f"_Left out for length: {200 - len(names)} of 200 rows of the table;" in comment
@@ -64,7 +64,7 @@ def test_the_shortest_text_is_short_whatever_it_is_made_of():
     text = render_headline(a_report(*failing(200)), published())
     assert len(text.encode()) <= SHORT
     assert is_well_formed(text)
-    shown = sum(len(cells) == 8 for cells in cells_of(text))
+    shown = sum(len(cells) == 5 for cells in cells_of(text))
     assert f"_Left out for length: {200 - shown} of 200 rows of the table; everything but the table._" in text
 
 
@@ -95,7 +95,7 @@ def test_where_the_joules_went_stays_longest_for_the_worst():
 def test_improved_rows_go_before_those_that_did_not_pass():
     rows = [*failing(20), *(a_row(outcome=Outcome.IMPROVED, benchmark=f"better {n} {LONG}") for n in range(200))]
     comment = render_markdown(a_report(*rows), published())
-    names = [cells[1] for cells in cells_of(comment) if len(cells) == 8]
+    names = [cells[1] for cells in cells_of(comment) if len(cells) == 5]
     assert sum(not name.startswith("better") for name in names) == 20
     assert 0 < sum(name.startswith("better") for name in names) < 200
 
@@ -126,4 +126,4 @@ def test_whatever_a_report_holds_too_much_of_its_comment_fits():
     ):
         assert len(text.encode()) <= most
         assert is_well_formed(text)
-        assert len([cells for cells in cells_of(text) if len(cells) >= 8]) >= 1
+        assert len([cells for cells in cells_of(text) if len(cells) >= 5]) >= 1

@@ -116,14 +116,14 @@ def test_a_job_without_a_report_says_that_nothing_is_known():
 def test_the_summary_needs_no_line_break_to_be_read():
     summary = render_summary(IN_TURNS, published())
     assert summary == render_markdown(IN_TURNS, published())
-    assert [len(cells) for cells in cells_of(summary)] == [9] * 4 + [8] * 2 + [2] * 4 + [5]
+    assert [len(cells) for cells in cells_of(summary)] == [6] * 4 + [5] * 2 + [2] * 4 + [5]
 
 
 def test_the_shortest_text_is_the_heading_and_the_table():
     text = render_headline(IN_TURNS, published())
     parts = text.split("\n\n")
     assert parts[0] == "## Energy: regressed. `chat.energy.yml::chat` uses 12.5 % more joules per request"
-    assert [len(cells) for cells in cells_of(text)] == [9] * 4
+    assert [len(cells) for cells in cells_of(text)] == [6] * 4
     assert parts[2] == (
         f"_Left out for length: everything but the table._ [The summary of run 123]({URL}/actions/runs/123) has more, "
         "the JSON report everything."
