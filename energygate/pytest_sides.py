@@ -48,6 +48,7 @@ _WITH_VALUE: Final = frozenset(
         "--rootdir",
     }
 )
+_PYTEST: Final = "import runpy; runpy.run_module('pytest', run_name='__main__', alter_sys=True)"
 
 
 def command(arguments: Sequence[str], *, positional: Sequence[str], rootdir: Path, here: Path) -> Command:
@@ -72,9 +73,7 @@ def command(arguments: Sequence[str], *, positional: Sequence[str], rootdir: Pat
         there = [path for path in paths if (place.cwd / path).exists()]
         if not there:
             return None
-        return place.words(
-            [place.python, "-m", "pytest", *kept, "--energy", f"--rootdir={place.moved(str(rootdir))}", *there]
-        )
+        return place.driven(_PYTEST, *kept, "--energy", f"--rootdir={place.moved(str(rootdir))}", *there)
 
     return words
 

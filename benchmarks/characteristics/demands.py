@@ -22,6 +22,21 @@ class Figure(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """A demand that is known to be missed.
+
+    Attributes
+    ----------
+    bounds : tuple of float
+        How far at most; beyond them it is missed as any other.
+    why : str
+    """
+
+    bounds: tuple[float, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """Bounds on a figure in some suites.
 
@@ -35,6 +50,8 @@ class Demand:
         One for each bound: where a bound holds for several suites, the one that comes closest to breaking it.
     errors : float
         By how many standard errors of the figure each bound is widened.
+    known : Miss or None
+        What is known of it, if it is missed.
     """
 
     what: str
@@ -44,6 +61,7 @@ class Demand:
     found: tuple[Figure, ...]
     errors: float
     unit: str = "%"
+    known: Miss | None = None
 
     @property
     def for_spreads(self) -> bool:
@@ -53,7 +71,15 @@ class Demand:
     @property
     def kept(self) -> bool:
         """Whether every figure keeps its bound. One that is not known keeps none."""
-        return all(self._keeps(figure, bound) for figure, bound in zip(self.found, self.bounds, strict=True))
+        return self._keep(self.bounds)
+
+    @property
+    def known_miss(self) -> str:
+        """Why it is missed, if that is known and this is no more than what is known; else nothing."""
+        return self.known.why if self.known is not None and not self.kept and self._keep(self.known.bounds) else ""
+
+    def _keep(self, bounds: tuple[float, ...]) -> bool:
+        return all(self._keeps(figure, bound) for figure, bound in zip(self.found, bounds, strict=True))
 
     def _keeps(self, figure: Figure, bound: float) -> bool:
         slack = self.errors * figure.se

@@ -132,7 +132,9 @@ class Results:
                     for each in self.sessions
                 ],
                 "halves": {source: _values(peers) for source, peers in self.halves.items()},
-                "demands": [{**asdict(each), "kept": each.kept} for each in self.demands],
+                "demands": [
+                    {**asdict(each), "kept": each.kept, "known_miss": each.known_miss} for each in self.demands
+                ],
             },
             indent=1,
         )

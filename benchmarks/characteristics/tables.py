@@ -53,9 +53,15 @@ def beside_peers(simulated: Mapping[Setting, Found], suite: Setting) -> str:
 
 def of_demands(demands: Iterable[Demand]) -> str:
     """What was demanded, what was found, and whether that keeps it."""
-    rows = [[each.what, each.where, bound(each), found(each), "yes" if each.kept else "**missed**"] for each in demands]
+    rows = [[each.what, each.where, bound(each), found(each), _kept(each)] for each in demands]
     heads = ["figure", "where", "demanded", "found", "kept"]
     return markdown(heads, rows, words=len(heads))
+
+
+def _kept(demand: Demand) -> str:
+    if demand.kept:
+        return "yes"
+    return "missed, [as is known](#what-was-missed)" if demand.known_miss else "**missed**"
 
 
 def of_queues(simulated: Mapping[Setting, Found], session_sd: float) -> str:

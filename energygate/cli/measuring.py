@@ -101,7 +101,7 @@ def _again(files: tuple[Path, ...], settings: Settings) -> Command:
         there = [path for path in named if (place.cwd / place.moved(path)).exists()]
         if not there:
             return None
-        return place.words([place.python, "-m", "energygate", "run", *(there if files else ())])
+        return place.driven("from energygate.cli.main import main; main()", "run", *(there if files else ()))
 
     return words
 

@@ -22,6 +22,8 @@ from energygate.workloads.text import printable
 _GRACE_S: Final = 5.0
 _SHOWN_CHARS: Final = 600
 DRIVER: Final = "driver"
+# `python -m` looks where it stands before it looks where PYTHONPATH says, and so before the driver.
+_AS_MODULE: Final = "import os, sys; sys.path.insert(1, os.getcwd())"
 _NO_TIME: Final = "all the time of confirm.max_minutes was used up"
 _OWN_FOR_PYTEST: Final = frozenset({"PYTEST_CURRENT_TEST", "PYTEST_VERSION"})
 
@@ -60,6 +62,10 @@ class Place:
     def python(self) -> str:
         """The interpreter of this side."""
         return str(self.venv / "bin" / "python") if self.venv else sys.executable
+
+    def driven(self, code: str, *arguments: str) -> list[str]:
+        """Give the command that runs Python code by this very energygate, where the side may hold an older one."""
+        return self.words([self.python, "-P", "-c", f"{_AS_MODULE}; {code}", *arguments])
 
     def moved(self, path: str) -> str:
         """Give the path on this side of what lies in the user's tree; other paths stay, and virtual environments."""

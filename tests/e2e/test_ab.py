@@ -333,13 +333,19 @@ def test_a_child_that_is_killed_voids_its_block_which_is_measured_again(bench):
     )
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("moment", ["first run", "block"])
-def test_an_interrupt_leaves_nothing_behind_and_saves_what_is_complete(bench, number, status, moment):
+@pytest.mark.parametrize(
+    ("number", "execution", "blocks"),
+    [
+        pytest.param(signal.SIGINT, 1, 0, id="SIGINT in the base's first run"),
+        pytest.param(signal.SIGTERM, 2, 0, id="SIGTERM in the head's first run"),
+        pytest.param(signal.SIGINT, 7, 2, id="SIGINT in a block"),
+        pytest.param(signal.SIGTERM, 7, 2, id="SIGTERM in a block"),
+    ],
+)
+def test_an_interrupt_leaves_nothing_behind_and_saves_what_is_complete(bench, number, execution, blocks):
     waiting = bench.folder.parent / "waiting"
-    which = 1 if moment == "first run" else 7
     hold = (
-        f"\nif len(open(os.environ['SEEN']).readlines()) == {which}:\n"
+        f"\nif len(open(os.environ['SEEN']).readlines()) == {execution}:\n"
         f"    import time; open({str(waiting)!r}, 'w').write(str(os.getpid())); time.sleep(600)\n"
     )
     bench.repository.commit(bench_py=BENCH.replace("CODE", "1") + hold)
@@ -351,12 +357,13 @@ def test_an_interrupt_leaves_nothing_behind_and_saves_what_is_complete(bench, nu
         time.sleep(0.02)
     process.send_signal(number)
     out, err = process.communicate()
-    assert (process.returncode, out) == (status, ""), err
+    assert (process.returncode, out) == (128 + number, ""), err
     assert not is_running(waiting.read_text())
     assert bench.left() == []
     both = [bench.folder / name for name in ("head.json", "head.base.json")]
-    for saved in both if moment == "block" else ():
-        assert [trial["block"] for trial in json.loads(saved.read_text())["benchmarks"][0]["trials"]] == [1, 2]
+    for saved in both if blocks else ():
+        trials = json.loads(saved.read_text())["benchmarks"][0]["trials"]
+        assert [trial["block"] for trial in trials] == list(range(1, blocks + 1))
         saved.unlink()
     assert not any(saved.exists() for saved in both)
     assert bench.repository.state() == before

@@ -6,6 +6,8 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from fakes_git import SIX, STEADY, Project, Repository, is_running
@@ -53,6 +55,13 @@ def test_a_setup_that_never_ends_is_ended_at_the_deadline(project):
     code, out, err = project(*ab("true", options=("--max-minutes=0.02", "--setup=sleep 600")))
     assert (code, out) == (2, "")
     assert f"error: base: setup: {NO_TIME} while the command still ran, so it was killed. Allow more." in err
+
+
+def test_a_setup_that_is_killed_is_named_and_leaves_nothing(project):
+    setup = f"--setup={sys.executable} -c 'import os; os.kill(os.getpid(), 9)'"
+    code, out, err = project(*ab("true", options=(setup,)))
+    assert (code, out) == (2, "")
+    assert "error: base: setup: the command was killed by signal 9. Its last lines: (none). " in err
 
 
 def test_a_block_that_never_ends_is_ended_at_the_same_deadline(project):
@@ -139,11 +148,14 @@ def test_a_folder_is_no_file_to_write(project, option):
     assert (code, out, err) == (2, "", f"error: Cannot write {shown}. {fix}\n")
 
 
-def interrupted_in_its_first_run(project, number):
-    """Start it, and send it a signal when its command has a child; give the process and that child."""
+SETUP = f"--setup={sys.executable} bench.py"
+
+
+def interrupted_in_its_first_command(project, number, *options):
+    """Start it, and send it a signal when the first command of a side has a child; give the process and that child."""
     started = project.folder.parent / "started"
     project.repository.commit(bench_py=WAIT.format(started=str(started)))
-    process = project.start(*ab(sys.executable, "bench.py"))
+    process = project.start(*ab(sys.executable, "bench.py", options=options))
     while not started.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
@@ -153,16 +165,49 @@ def interrupted_in_its_first_run(project, number):
     return process, int(started.read_text())
 
 
-def test_a_terminal_that_is_closed_ends_it_as_ctrl_c_does(project):
-    process, child = interrupted_in_its_first_run(project, signal.SIGHUP)
-    assert process.returncode == 128 + signal.SIGHUP
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [
+        pytest.param(signal.SIGHUP, [], id="SIGHUP in the first run"),
+        pytest.param(signal.SIGINT, [SETUP], id="SIGINT in the setup"),
+        pytest.param(signal.SIGTERM, [SETUP], id="SIGTERM in the setup"),
+    ],
+)
+def test_a_signal_ends_it_with_what_its_command_has_started(project, number, options):
+    process, child = interrupted_in_its_first_command(project, number, *options)
+    assert process.returncode == 128 + number
     assert (project.left(), is_running(child)) == ([], False)
     assert project.repository.git("worktree", "list").count("\n") == 1
 
 
-def test_what_a_killed_run_left_running_is_ended_by_the_next_one_which_says_so(project):
+def test_a_signal_while_an_environment_is_made_leaves_nothing_of_it(project):
+    process = project.start(*ab("true", options=("--venv", "--setup=true")))
+    while not (making := named_below(project.temporary, "base-env")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (128 + signal.SIGTERM, ""), err
+    assert (project.left(), [pid for pid in making if is_running(pid)]) == ([], [])
+    assert named_below(project.temporary, "base-env") == []
+    assert project.repository.git("worktree", "list").count("\n") == 1
+
+
+def named_below(folder, name):
+    """Every process whose command names something so called below that folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else ()
+            if any(word.startswith(os.fsencode(folder)) and os.fsencode(name) in word for word in words):
+                found.append(entry.name)
+    return found
+
+
+@pytest.mark.parametrize("options", [[], [SETUP]], ids=["first run", "setup"])
+def test_what_a_killed_run_left_running_is_ended_by_the_next_one_which_says_so(project, options):
     before = project.repository.git("branch", "--all")
-    _, child = interrupted_in_its_first_run(project, signal.SIGKILL)
+    _, child = interrupted_in_its_first_command(project, signal.SIGKILL, *options)
     assert is_running(child)
     with project.start(*ab(sys.executable, "bench.py", options=("--json",))) as again:
         out, err = again.communicate()

@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 import pytest
@@ -92,8 +93,8 @@ def counts(work):
     return {"input_tokens": work.input_tokens, "output_tokens": work.output_tokens, "cached_input_tokens": 0}
 
 
-@pytest.mark.parametrize(("concurrency", "stream"), [(1, "auto"), (1, False), (8, "auto")])
-def test_every_trial_counts_what_the_server_counts_and_says_the_same(asking, concurrency, stream):
+@pytest.mark.parametrize(("concurrency", "stream"), [(1, "auto"), (1, False), (8, "auto"), (8, False)])
+def test_every_trial_counts_what_the_server_counts(asking, concurrency, stream):
     changes = {"load__concurrency": concurrency, "requests__stream": stream, "requests__fixed_output": False}
     run = asking(**changes).open().warm_up()
     trials = [run.trial(passes) for passes in (1, 2)]
@@ -101,9 +102,19 @@ def test_every_trial_counts_what_the_server_counts_and_says_the_same(asking, con
     assert [each["server_counts"] for each in told] == [counts(done.work) for done in trials]
     assert [done.work.cached_input_tokens for done in trials] == [0, 0]
     assert len({each["work_digest"] for each in told}) == 1
-    assert len({each["output_digest"] for each in told}) == 1
+    assert concurrency > 1 or len({each["output_digest"] for each in told}) == 1
     assert ["phases" in each for each in told] == [concurrency == 1] * 2
     assert ["ttft_s" in each for each in told] == [stream == "auto"] * 2
+
+
+def test_at_temperature_0_one_request_at_a_time_is_answered_with_the_same_text_in_every_trial(asking):
+    """Above concurrency 1 the server promises no such thing: which requests share a batch is chance."""
+    changes = {"requests__max_tokens": 16, "requests__fixed_output": False, "requests__temperature": 0}
+    run = asking(prompts=[RIVERS], **changes).open()
+    trials = [run.trial() for _ in range(4)]
+    assert [done.work.output_tokens for done in trials] == [trials[0].work.output_tokens] * 4
+    assert len({done.conditions["inference"]["output_digest"] for done in trials}) == 1
+    assert run.notes == ()
 
 
 def test_fixed_output_is_exactly_as_long_as_asked_for(asking):
@@ -114,7 +125,9 @@ def test_fixed_output_is_exactly_as_long_as_asked_for(asking):
 def test_a_context_that_is_full_before_the_answer_has_its_length_is_named(asking, small):
     with pytest.raises(WorkloadError) as failed:
         asking(small, prompts=["word " * 210], requests__max_tokens=300).open()
-    assert str(failed.value) == "llm: requests.prompts[0]: 28 of 300 tokens, the context is full."
+    assert str(failed.value) == (
+        "llm: requests.prompts[0]: 28 of 300 tokens, the context is full: 256 tokens with the input."
+    )
 
 
 def test_a_prompt_beyond_the_context_is_refused_with_both_numbers_before_any_trial(asking, small):
@@ -225,11 +238,68 @@ def test_a_prompt_that_makes_the_model_babble_is_a_regression_whatever_a_token_c
     assert judged(rambling, terse, joules=(dear, cheap)).outcome not in {Outcome.IMPROVED, Outcome.PASS}
 
 
+def test_answers_that_a_server_makes_two_fifths_longer_are_a_regression_though_a_token_costs_less(asking, running):
+    """The joules are replayed; the tokens are the server's, and so is what makes the answers longer."""
+    asked = {"prompts": [FRUITS], "requests__max_tokens": 48, "requests__fixed_output": False}
+    with forcing(running, digits=9) as shorter, forcing(running, digits=13) as longer:
+        runs = [asking(url, **asked).open() for url in (shorter, longer)]
+        works = [run.trial().work for run in runs]
+    assert [work.output_tokens for work in works] == [10, 14]  # one for each digit, and the end of the text
+    assert runs[0].load.definition == runs[1].load.definition  # so they are compared
+
+    found, per_token = rows(*works, joules=(4.0, 4.8))
+    assert (found.outcome, found.metric) == (Outcome.REGRESSED, Metric.J_PER_REQUEST)
+    assert (per_token.metric, per_token.ratio < 1 < found.ratio) == (Metric.J_PER_OUTPUT_TOKEN, True)
+    assert found.reason == (
+        "work changed: +40.0 % output tokens per request; J/request +21.2 %, J/token \N{MINUS SIGN}13.4 %. "
+        "+21.2 % against the base in 6 blocks: above the budget of 5 %."
+    )
+
+
+@contextmanager
+def forcing(url, *, digits):
+    """The URL of a server that answers everything with so many digits: the real one, told so behind its client."""
+
+    class Forced(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.pass_on()
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.pass_on(json.dumps(body | {"grammar": f"root ::= [0-9]{{{digits}}}"}).encode())
+
+        def pass_on(self, body=None):
+            wanted = urllib.request.Request(f"{url.removesuffix('/v1')}{self.path}", data=body)
+            wanted.add_header("Content-Type", "application/json")
+            with urllib.request.urlopen(wanted) as answer:
+                content = answer.read()
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forced) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+
+
 def judged(base, head, *, joules):
-    """Judge six blocks of such work at such joules, give or take a hundredth."""
+    """Judge six blocks of such work at such joules, give or take a hundredth; give the row that decides."""
+    return rows(base, head, joules=joules)[0]
+
+
+def rows(base, head, *, joules):
+    """Judge them; give the row that decides, and that of joules per token."""
     sides = []
     for work, energy_j, shift in zip((base, head), joules, (0, 1), strict=True):
         energies_j = [energy_j * (1 + 0.01 * ((n * n + shift) % 3 - 1)) for n in range(6)]
         counts = msgspec.structs.asdict(work)
         sides.append(a_run(a_benchmark(trials=some_blocks(energies_j, **counts)), day=1 + shift))
-    return judge_interleaved(*sides, Policy()).comparisons[0]
+    return judge_interleaved(*sides, Policy()).comparisons

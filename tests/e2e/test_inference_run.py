@@ -120,6 +120,21 @@ def test_what_a_server_does_wrong_costs_its_own_benchmark_alone(energygate, mode
     assert (chat["trials"], len(other["trials"])) == ([], 10)
 
 
+def test_what_a_server_refuses_fails_the_gate_as_invalid_and_the_other_suite_is_judged(energygate):
+    energygate.suite(OTHER)
+    energygate("--mode", "record")
+    energygate.suite(OTHER, mode="long_400")
+    code, out, _ = energygate("--mode", "gate", "--report", "json:report.json")
+    report = json.loads((energygate.folder / "report.json").read_text())
+    assert (code, report["exit_code"]) == (5, 5)
+    assert {row["benchmark"]: row["outcome"] for row in report["comparisons"]} == {
+        "a.energy.yml::chat": "invalid",
+        "a.energy.yml::other": "pass",
+    }
+    assert [len(each["trials"]) for each in energygate.benchmarks] == [0, 10]
+    assert out.splitlines()[-1] == "energy: FAILED, 1 of 2 benchmarks invalid"
+
+
 def test_a_server_that_is_killed_each_time_is_an_invalid_benchmark_with_its_last_lines(energygate):
     energygate.suite(mode="die", options=["--stream", "yes", "--after", "5"])  # probe, and a warm-up of two passes
     code, out, _ = energygate()

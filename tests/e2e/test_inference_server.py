@@ -109,7 +109,7 @@ def test_equal_trials_have_equal_digests(make):
         ("no_usage", "the answer has no usage, so its tokens are unknown"),
         ("no_finish", "no finish_reason, so the answer may be cut off"),
         ("filtered", "finish_reason 'content_filter', not one of stop, length, tool_calls"),
-        ("full", "4 of 16 tokens, the context is full"),
+        ("full", "4 of 16 tokens, the context is full: 14 tokens with the input"),
         ("error_200", "status 200, but an error: out of memory"),
         ("no_choices", "status 200, but no choices, so there is no answer"),
         (

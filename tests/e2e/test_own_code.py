@@ -9,6 +9,9 @@ import venv
 import pytest
 from fakes_git import ROOT, SIX, STEADY, Project
 
+from energygate.measure.interleave import Side
+from energygate.measure.sides import Place, offer_driver
+
 BENCH = "import mypkg\nopen(__import__('os').environ['SEEN'], 'a').write(mypkg.__file__ + '\\n')\n"
 
 
@@ -170,6 +173,23 @@ def test_variables_that_lead_into_the_tree_lead_to_the_side(project):
     assert code == 0
     sides = {line.rpartition("energygate-")[2].split("/", 1)[1] for line in project.seen_file.read_text().splitlines()}
     assert sides == {"base/lib", "head/lib"}
+
+
+def test_what_runs_a_side_is_this_energygate_and_looks_next_where_a_module_does(tmp_path):
+    tree, root = tmp_path / "tree", tmp_path / "private" / "base"
+    (root / "below").mkdir(parents=True)
+    offer_driver(root.parent)
+    for folder in (root, root / "below"):
+        (folder / "energygate").mkdir()
+        (folder / "energygate" / "__init__.py").write_text("raise ImportError('an energygate that is older')\n")
+        (folder / "helper.py").touch()
+    place = Place(side=Side.BASE, tree=tree, root=root, here=tree / "below")
+    code = "import helper, energygate.errors; print(energygate.errors.__file__, helper.__file__, sys.argv[1:])"
+    command = place.driven(code, "--option")
+    environ = place.environment({"PATH": os.environ["PATH"]}, {})
+    done = subprocess.run(command, cwd=place.cwd, env=environ, capture_output=True, text=True, check=True)
+    found = (root.parent / "driver" / "energygate" / "errors.py", root / "below" / "helper.py", ["--option"])
+    assert done.stdout == "{} {} {}\n".format(*found)
 
 
 def test_the_hook_imports_nothing_that_the_command_does_not(tmp_path):

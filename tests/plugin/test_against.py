@@ -1,6 +1,7 @@
 """`--energy-against`: what looks worse than its stored runs is measured again, beside its base."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,9 +38,11 @@ def rows(project):
     return {row["benchmark"]: (row["outcome"], row["how"]) for row in project.json("report.json")["comparisons"]}
 
 
-def test_a_suspect_fails_only_if_it_uses_more_than_its_base(against):
+def test_a_suspect_fails_only_if_it_uses_more_than_its_base_whatever_energygate_that_holds(against):
+    against.write("energygate/__init__.py", "raise ImportError('an energygate that is older')\n")
     against.session(test_encode=1.0, test_decode=1.3)
     commit(against)
+    shutil.rmtree(against.path / "energygate")
     against.session(test_encode=1.3, test_decode=1.3)
     before = git(against, "status", "--porcelain")
     result = against.energy("--energy-against=HEAD", "--energy-report=json:report.json", "--energy-save=run.json")
@@ -270,20 +273,21 @@ def test_the_first_line_about_it_stands_below_the_dots_of_the_tests(against):
 STOP_THE_DRIVER = """\
 import os, signal, time
 if "ENERGYGATE_ASSIGNMENT" in os.environ:
-    os.kill(int(os.environ["DRIVER"]), signal.SIGINT)
+    os.kill(int(os.environ["DRIVER"]), signal.SIGNAL)
     time.sleep(600)
 os.environ["DRIVER"] = str(os.getpid())
 """
 
 
-def test_an_interrupt_while_it_measures_again_judges_nothing_and_leaves_nothing(against, monkeypatch):
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", pytest.ExitCode.INTERRUPTED), ("SIGTERM", 143)])
+def test_a_signal_while_it_measures_again_judges_nothing_and_leaves_nothing(against, monkeypatch, name, code):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    against.write("conftest.py", STOP_THE_DRIVER)
+    against.write("conftest.py", STOP_THE_DRIVER.replace("SIGNAL", name))
     commit(against)
     against.session(test_encode=1.3)
     options = ("--energy", "--energy-meters=replay:windows.jsonl", "--energy-trials=6", "--energy-against=HEAD")
     result = against.run_alone(*options, "--energy-save=run.json")
-    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert result.ret == code
     assert against.verdict(result) == (
         "energy: FAILED, the session was stopped, so nothing was judged and nothing was recorded"
     )

@@ -78,7 +78,7 @@ def count_answer(
     _require_whole(said, show=show)
     work = _work(said, without_usage=without_usage)
     finish = said.finish or ""
-    (_require_exactly if fixed_output else _require_possible)(work.output_tokens, request.max_tokens, finish)
+    (_require_exactly if fixed_output else _require_possible)(work, request.max_tokens, finish)
     return Counted(work=work, finish=finish, model=said.model, text=said.text, timings=_timings(said.timings))
 
 
@@ -123,21 +123,29 @@ def _work(said: Streamed, *, without_usage: WithoutUsage) -> Work:
     return msgspec.structs.replace(work, requests=1)
 
 
-def _require_possible(tokens: int | None, asked: int, finish: str) -> None:
+def _require_possible(work: Work, asked: int, finish: str) -> None:
+    tokens = work.output_tokens
     if tokens is not None and tokens > asked:
         raise work_failed(
             f"{tokens} tokens, more than the {asked} that were asked for: does the server know max_tokens?"
         )
     if finish == "length" and tokens is not None and tokens < asked:
-        raise work_failed(f"{tokens} of {asked} tokens, the context is full")
+        raise work_failed(f"{tokens} of {asked} tokens, {_full(work)}")
 
 
-def _require_exactly(tokens: int | None, asked: int, finish: str) -> None:
+def _full(work: Work) -> str:
+    """Say how much a context holds that was full before the answer was as long as asked for."""
+    both = (work.input_tokens or 0) + (work.output_tokens or 0)
+    return f"the context is full: {both} tokens with the input"
+
+
+def _require_exactly(work: Work, asked: int, finish: str) -> None:
+    tokens = work.output_tokens
     if finish == "length" and tokens in {asked, None}:
         return
     counted = "an unknown number" if tokens is None else str(tokens)
     if finish == "length" and tokens is not None and tokens < asked:
-        why = "the context is full"
+        why = _full(work)
     else:
         why = f"finish_reason {finish!r}: requests.fixed_output asks for exactly {asked} and 'length'"
     raise MeasurementInvalid(InvalidCode.WORK_DIFFERS, f"{counted} of {asked} tokens, {why}")

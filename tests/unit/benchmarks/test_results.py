@@ -2,23 +2,26 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
 import pytest
-from characteristics.demands import Demand, Figure
+from characteristics.demands import Demand, Figure, Miss
 from characteristics.real_data import SOURCES, joined, read
 from characteristics.replay import replay
 from characteristics.results import Size, measure
 from characteristics.shares import Share
+from operating_characteristics import settled
 
 DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 
 
-def demand(relation, bound, value, *, se=0.0, errors=0.0):
+def demand(relation, bound, value, *, se=0.0, errors=0.0, known=None):
     found = (Figure(value, se),)
-    return Demand(what="alarms", where="here", relation=relation, bounds=(bound,), found=found, errors=errors)
+    return Demand(
+        what="alarms", where="here", relation=relation, bounds=(bound,), found=found, errors=errors, known=known
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,27 @@ def test_a_bound_is_kept_up_to_itself_and_never_by_what_is_not_known(relation, v
 def test_a_bound_is_widened_by_standard_errors_where_asked():
     assert demand("at most", 5.0, 5.9, se=0.3, errors=3.0).kept
     assert not demand("at most", 5.0, 5.91, se=0.3, errors=3.0).kept
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "state", "why"),
+    [
+        (5.0, 0, "kept  ", ""),
+        (5.5, 0, "known ", ": missed, as documented: a reason"),
+        (6.1, 1, "MISSED", ""),
+        (nan, 1, "MISSED", ""),
+    ],
+)
+def test_a_check_fails_for_a_figure_that_is_missed_by_more_than_is_known(capsys, value, code, state, why):
+    known = demand("at most", 5.0, value, known=Miss(bounds=(6.0,), why="a reason"))
+    assert settled([known], check=True) == code
+    sentence = f"alarms, here: {value:.{1 if isnan(value) else 2}f} (\N{LESS-THAN OR EQUAL TO} 5 %)"
+    assert capsys.readouterr().out == f"\nclaims\n  {state}  {sentence}{why}\n"
+
+
+def test_a_missed_figure_fails_a_check_and_nothing_else():
+    demands = [demand("at most", 5.0, 5.0), demand("at most", 5.0, 5.1)]
+    assert [settled(demands, check=check) for check in (True, False)] == [1, 0]
 
 
 def test_a_share_of_yes_and_no_has_the_binomial_standard_error():

@@ -105,6 +105,31 @@ def test_blocks_are_measured_until_the_budget_would_be_found(queued, stops, log_
     assert found.p_value == pytest.approx(p_value, rel=1e-10)
 
 
+def is_found_from(log_increase, found, *, level, within):
+    """Whether blocks are precise enough for an increase from that one on, and not for a smaller one."""
+    budgets = np.expm1([log_increase - within, log_increase + within])
+    return precise_enough(found.se, found.df, level=level, budget=budgets).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "of_few", "of_twenty"),
+    [
+        (10, 0.06495, 0.08013),
+        (12, 0.05773, 0.06965),
+        (14, 0.05396, 0.06425),
+        (16, 0.04729, 0.05583),
+        (18, 0.04443, 0.05213),
+        (20, 0.04369, 0.05126),
+        (22, 0.03834, 0.04479),
+    ],
+)
+def test_more_blocks_find_smaller_increases_and_those_of_a_longer_queue_larger_ones(blocks, of_few, of_twenty):
+    base, head = PAIRS
+    found = paired(base[:blocks], head[:blocks])
+    assert is_found_from(of_few, found, level=0.01, within=5e-6)
+    assert is_found_from(of_twenty, found, level=0.0025, within=5e-6)
+
+
 def test_each_benchmark_stops_by_its_own_budget():
     precise = precise_enough([0.012, 0.012], [7, 7], level=0.01, budget=[0.05, 0.10])
     assert precise.tolist() == [False, True]
@@ -115,6 +140,7 @@ def test_ten_precise_blocks_detect_an_increase_just_below_the_budget():
     head = np.log([104.9, 104.1, 103.2, 104.4, 103.6, 104.8, 109.9, 103.3, 104.7, 103.9])
     found = detectable_paired(paired(base, head), level=0.01, budget=0.05, min_effect=0.02)
     assert found == pytest.approx(1.0496451139900858, rel=1e-12)
+    assert is_found_from(0.003110039993036021, paired(base, head), level=0.01, within=1e-14)
 
 
 @pytest.mark.parametrize(

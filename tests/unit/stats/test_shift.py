@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from energygate.stats.estimate import Estimate
 from energygate.stats.shift import canary_moved, common_shift
@@ -38,6 +39,21 @@ def moved(change, *, se=0.002, sessions=3):
 def test_a_canary_that_surely_moved_either_way_says_that_the_machine_did():
     assert moved(0.02)
     assert moved(-0.02)
+
+
+@pytest.mark.parametrize(("closer_to_nothing", "expected"), [(0.999, True), (1.001, False)])
+def test_a_canary_is_asked_both_ways_at_one_percent(closer_to_nothing, expected):
+    se = closer_to_nothing * 0.03 / scipy.stats.t.ppf(0.995, 5)
+    for log_ratio in (0.03, -0.03):
+        estimate = Estimate(log_ratio=np.float64(log_ratio), se=np.float64(se), df=np.float64(5))
+        assert canary_moved(estimate, 3) == expected
+
+
+def test_a_canary_that_surely_costs_more_if_it_moved_at_all_need_not_have_moved():
+    """Four stored sessions: p is 0.0082 of costing more, and 0.0163 of having moved either way."""
+    found = Estimate(log_ratio=np.float64(0.04698385328600452), se=np.float64(0.013222778788979457), df=np.float64(5))
+    assert 2 * found.p_value == pytest.approx(0.016331056948720866, rel=1e-10)
+    assert not canary_moved(found, 4)
 
 
 @pytest.mark.parametrize(

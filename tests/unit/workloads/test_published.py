@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -8,8 +9,12 @@ from click.testing import CliRunner
 
 from energygate.cli.schemas import print_schema
 from energygate.config import read_suites
+from energygate.workloads.build import workload
+from energygate.workloads.suites import InferenceSuite
 
 ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted(ROOT.glob("examples/**/*.energy.yml"))
+MIXES = ROOT / "examples" / "llm_suite" / "mixes.energy.yml"
 WHOLE = """\
 version: 1
 suites:
@@ -115,9 +120,34 @@ def test_the_reader_reads_what_the_printed_schema_accepts(text, names, tmp_path)
     assert [named.suite.name for named in read_suites(tmp_path / "a.energy.yml", folder=tmp_path)] == names
 
 
-@pytest.mark.parametrize("file", sorted(ROOT.glob("examples/**/*.energy.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda path: path.name)
 def test_the_printed_schema_accepts_the_examples(refusals, file):
     assert refusals(yaml.safe_load(file.read_text())) == []
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_has_all_the_files_that_its_suites_name_and_a_readme_that_runs_it(file):
+    suites = read_suites(file, folder=file.parent)
+    made = [workload(named.suite, file=named.file, prefix=named.prefix) for named in suites]
+    assert [load.name for load in made] == [f"{file.name}::{named.suite.name}" for named in suites]
+    readme = (file.parent / "README.md").read_text()
+    assert re.search(rf"^energygate run (\S+/)?{re.escape(file.name)}", readme, re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", sorted(MIXES.parent.glob("*.energy.yml")), ids=lambda path: path.name)
+def test_the_server_of_the_example_has_every_option_that_a_suite_starts_it_with(file):
+    script = (file.parent / "serve.py").read_text()
+    for named in read_suites(file, folder=file.parent):
+        assert isinstance(named.suite, InferenceSuite)
+        words = named.suite.server.command
+        assert words[:2] == ("{python}", "serve.py")
+        assert [word for word in words if word.startswith("--") and f'add_argument("{word}"' not in script] == []
+
+
+def test_the_readme_of_the_mixes_has_a_row_of_figures_for_each_of_their_benchmarks():
+    readme = (MIXES.parent / "README.md").read_text()
+    rows = re.findall(r"^\| `(\S+)` \| \d+ · ", readme, re.MULTILINE)
+    assert rows == [named.suite.name for named in read_suites(MIXES, folder=MIXES.parent)]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_phases_of_an_unknown_shape_are_unknown(timings):
         ({"finish": None}, "no finish_reason, so the answer may be cut off"),
         ({"finish": None, "usage": None}, "no finish_reason, so the answer may be cut off"),
         ({"finish": "abort"}, "finish_reason 'abort', not one of stop, length, tool_calls"),
-        ({"finish": "length"}, "15 of 48 tokens, the context is full"),
+        ({"finish": "length"}, "15 of 48 tokens, the context is full: 49 tokens with the input"),
         ({"finish": "length", "usage": USAGE | {"completion_tokens": 49}}, TOO_MANY),
         ({"finish": "stop", "usage": USAGE | {"completion_tokens": 49}}, TOO_MANY),
         (
@@ -164,7 +164,7 @@ ASKED = "requests.fixed_output asks for exactly 48 and 'length'"
 @pytest.mark.parametrize(
     ("tokens", "finish", "sentence"),
     [
-        (15, "length", "15 of 48 tokens, the context is full"),
+        (15, "length", "15 of 48 tokens, the context is full: 49 tokens with the input"),
         (15, "stop", f"15 of 48 tokens, finish_reason 'stop': {ASKED}"),
         (48, "stop", f"48 of 48 tokens, finish_reason 'stop': {ASKED}"),
         (49, "length", f"49 of 48 tokens, finish_reason 'length': {ASKED}"),
