@@ -100,13 +100,13 @@ def interrupts_held_back() -> Iterator[HeldBack]:
     signals, so elsewhere there is nothing to do. A block inside another one leaves the delivery to that.
     """
     ours: dict[int, Callable[[int, FrameType | None], Any]] = {}
-    for number in _STOPPING:
-        handler = signal.getsignal(number)
+    for each in _STOPPING:
+        handler = signal.getsignal(each)
         if isinstance(handler, HeldBack) and not handler.is_over:
             yield handler
             return
         if callable(handler):
-            ours[number] = handler
+            ours[each] = handler
     if threading.current_thread() is not threading.main_thread():
         yield HeldBack({})
         return
