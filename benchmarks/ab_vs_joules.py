@@ -55,7 +55,7 @@ def main(unchanged: int) -> int:
     with ThreadPoolExecutor(LANES) as pool:
         tries = list(pool.map(lambda number, factor: one_try(number, factor, python), range(len(factors)), factors))
     report_tries(tries)
-    return settle([*verdict_claims(tries), cost_claim(spent)])
+    return settle([*verdict_claims(tries), *cost_claims(spent)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,11 +214,15 @@ def verdict_claims(tries: Sequence[Try]) -> Iterator[Claim]:
     )
 
 
-def cost_claim(spent: Mapping[str, Spent]) -> Claim:
-    """Give what is claimed of an execution's cost."""
+def cost_claims(spent: Mapping[str, Spent]) -> Iterator[Claim]:
+    """Give what is claimed of an execution's cost. By how much two loops differ is noise."""
+    ours, theirs, loop_ms, again_ms = (added_cpu_ms(spent, name) for name in (OURS, THEIRS, LOOP, AGAIN))
+    said = f"{ours:.1f} ms, joules ci {theirs:.1f}, loops {loop_ms:+.1f} and {again_ms:+.1f}"
+    is_kept = ours <= theirs + abs(loop_ms - again_ms)
+    yield Claim(f"energygate adds at most as much CPU time to an execution as joules ci: {said}", is_kept)
     ours, theirs, loop_ms, again_ms = (added_ms(spent, name) for name in (OURS, THEIRS, LOOP, AGAIN))
     said = f"{ours:.1f} ms, joules ci {theirs:.1f}, loops {loop_ms:+.1f} and {again_ms:+.1f}"
-    return Claim(f"energygate adds at most {HIGHEST_MS:.0f} ms to an execution: {said}", ours <= HIGHEST_MS)
+    yield Claim(f"energygate adds at most {HIGHEST_MS:.0f} ms to an execution: {said}", ours <= HIGHEST_MS)
 
 
 if __name__ == "__main__":

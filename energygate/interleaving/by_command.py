@@ -2,6 +2,7 @@
 
 import gc
 import math
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -131,12 +132,11 @@ def by_command(
         workloads = {}
         for side, place in sides.places.items():
             suite = CommandSuite(name=side, command=tuple(place.words(command)), timeout=FOREVER_S)
-            environ = sides.environment(side, sides.assignment())
             workloads[side] = CommandWorkload(
                 suite,
                 name=name,
                 folder=place.cwd,
-                environ=environ,
+                environ=place.environment(os.environ, {}, measures=False),
                 scratch=sides.scratch,
                 left_s=lambda: sides.deadline.left_s,
             )
