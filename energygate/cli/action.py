@@ -88,7 +88,7 @@ class _Step:
         here = Path.cwd()
         settings = settings_by(inputs, here)
         git = repository_of(here)
-        # Not settings.sides.against: the change under test wrote it, and by the base its baselines and budget are judged.
+        # Not settings.sides.against: the change under test wrote that, and by the base its baselines and budget count.
         base = base_revision(event, what, against=inputs.against, git=git)
         click.echo(plain(f"{what}: commit {event.commit[:12]}, base {base or 'none'}"))
         return cls(
