@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from hypothesis import settings
+from rig.loopback import LOOPBACK
 
 pytest_plugins = ["pytester", "rig.fixtures", "rig.storage", "rig.github"]
 
@@ -28,6 +29,15 @@ def _nobody_says_how_text_looks():
     with pytest.MonkeyPatch.context() as surroundings:
         for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "FORCE_COLOR", "COLUMNS"):
             surroundings.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_leaves_this_machine():
+    """Let what tests start reach this machine alone; pytest-socket keeps themselves here (pyproject.toml)."""
+    with pytest.MonkeyPatch.context() as surroundings:
+        for name, value in LOOPBACK.items():
+            surroundings.setenv(name, value)
         yield
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,15 @@ class Project:
 
     def seen(self):
         return [json.loads(line) for line in self.seen_file.read_text().splitlines()]
+
+
+def watched_git(folder):
+    """A git that writes down its arguments: the PATH by which it is found first, and the file."""
+    program, told = folder / "watched" / "git", folder / "arguments"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{told}"\nexec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}", told
 
 
 def is_running(pid):

@@ -76,7 +76,8 @@ class Loopback(ThreadingHTTPServer):
         self.broken = []
         self.closing = threading.Event()
         super().__init__(("127.0.0.1", port), _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        # A daemon: a test that skips or fails before it closes this must not keep pytest from ending.
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
     @property

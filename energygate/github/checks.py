@@ -81,7 +81,10 @@ class Check:
 
 
 def publish_check(hub: "Hub", check: Check) -> Written:
-    """Create the check run, already completed, and add to it what does not fit into one request."""
+    """Create the check run, already completed, and add to it what does not fit into one request.
+
+    One that another attempt has left on the commit stays as it is: its annotations cannot be taken away.
+    """
     first, *more = payloads(check)
     try:
         created = write_once(partial(hub.create_check_run, first), partial(_look, hub, check, 0))

@@ -1,7 +1,9 @@
 """The action and the example workflows, run by act as GitHub runs them, with the fake GitHub to publish to."""
 
 import base64
+import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from fakes_github_api import Token
 from rig import act as runner
 from rig.act import Act, example, make_lab
 from rig.fixtures import skip
-from rig.widgets import COMPRESS, FORK, NOISY, NUMBER, WORKER, Widgets
+from rig.widgets import API, COMPRESS, FORK, NOISY, NUMBER, OURS, UNPACK, WORKER, Widgets
 
 from energygate.workloads.proc import stat_of
 
@@ -73,6 +75,12 @@ def conclusions(github):
     return [(run.name, run.head_sha, run.conclusion) for run in github.check_runs]
 
 
+def linked(head, base):
+    """What a comment says was compared, in turns."""
+    head, base = (f"[`{each[:12]}`](https://github.com/{OURS}/commit/{each})" for each in (head, base))
+    return f"Head {head} against base {base}, measured in turns with it; screened by 3 stored runs."
+
+
 def leaks(folder, token):
     """The files, but for act's own, that have the token in them, plain or as git sends it."""
     secrets = (token.encode(), base64.b64encode(f"x-access-token:{token}".encode()))
@@ -80,6 +88,13 @@ def leaks(folder, token):
         path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.name != runner.SECRETS
     ]
     return [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+def left_behind(act, widgets):
+    """The folders of ours and the worktrees that a job has not removed."""
+    folders = [path for path in (act.folder / "tmp").iterdir() if path.name.startswith("energygate-")]
+    (checkout,) = act.folder.glob("cache/act/*/hostexecutor/.git")
+    return folders + widgets.git("-C", str(checkout.parent), "worktree", "list").splitlines()[1:]
 
 
 LOOKS = """\
@@ -161,6 +176,30 @@ def test_a_pull_request_that_regresses_and_is_mended_has_one_comment_that_follow
     assert len(github.comments(NUMBER)) == 121
 
 
+def test_what_stored_runs_suspect_is_measured_in_turns_with_its_base_and_fails_if_that_proves_it(
+    gated, widgets, github, act
+):
+    widgets.uses(unpack=1.1)  # merged, and not recorded since: stored runs suspect what the pull request did not change
+    base = widgets.commit()
+    widgets.propose(compress=1.3, unpack=1.1)
+    ran = gated(run=SUITE)
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert ran.steps(MEASURE) == {**PUBLISHED, "verdict": "failure"}
+    assert (ran.outputs(MEASURE)["verdict"], ran.outputs(MEASURE)["exit-code"]) == ("failed", "1")
+    assert ran.told(MEASURE) == []
+    assert conclusions(github) == [("energygate", widgets.sha("topic"), "failure")]
+    report = json.loads((act.artifacts / "energygate-run/report.json").read_text())
+    assert [(row["benchmark"], row["outcome"], row["how"], row["blocks"]) for row in report["comparisons"]] == [
+        (COMPRESS, "regressed", "interleaved", 6),
+        (UNPACK, "pass", "interleaved", 6),
+    ]
+    said = github.ours(NUMBER)[0].splitlines()
+    assert said[2] == f"## Energy: regressed. `{COMPRESS}` uses 30.0 % more joules"
+    assert linked(widgets.sha("topic"), base) in said
+    assert f"- `{COMPRESS}`: `+30.0 % against the base in 6 blocks: above the budget of 5 %.`" in said
+    assert left_behind(act, widgets) == []
+
+
 def test_where_nothing_was_ever_wrong_there_is_no_comment_and_the_base_is_what_was_merged_with(gated, widgets, github):
     widgets.propose()
     ran = gated(run=SUITE, base="main~1")
@@ -170,26 +209,30 @@ def test_where_nothing_was_ever_wrong_there_is_no_comment_and_the_base_is_what_w
     assert github.ours(NUMBER) == []
 
 
-def test_each_leg_of_a_matrix_has_a_comment_and_a_check_run_of_its_own(act, widgets, github, workflow):
-    widgets.propose(worker=1.3, compress=NOISY)
+def test_each_leg_of_a_matrix_has_a_comment_a_check_run_and_if_need_be_a_policy_of_its_own(
+    act, widgets, github, workflow
+):
+    widgets.propose(api=NOISY, worker=1.3, compress=NOISY)
     github.pull(NUMBER, head_sha=widgets.sha("topic"), base_sha=widgets.sha("main"))
-    matrix = workflow("matrix.yml", against="none")
-    ran = act(matrix, "pull_request", widgets.pull_request(), github=github)
+    strict = {"fail-on": "${{ matrix.id == 'compress' && 'regressed, inconclusive' || '' }}"}
+    ran = act(workflow("matrix.yml", against="none", **strict), "pull_request", widgets.pull_request(), github=github)
     legs = {
         job: ran.steps(job)["verdict"] for job in ran.jobs if job != "energy gate of all suites"
     }  # act ends all legs as the worst
     assert legs == {
         "measure energy of api-1": "success",
         "measure energy of worker-2": "failure",
-        "measure energy of compress-3": "success",
+        "measure energy of compress-3": "failure",
     }
+    assert "exit status 3" in ran.ends("measure energy of compress-3")
     assert ran.jobs["energy gate of all suites"] == "failure"
     assert {run.name: run.conclusion for run in github.check_runs} == {
-        "energygate/api": "success",
+        "energygate/api": "neutral",
         "energygate/worker": "failure",
-        "energygate/compress": "neutral",
+        "energygate/compress": "failure",
     }
     assert {body.splitlines()[0]: body.splitlines()[2] for body in github.ours(NUMBER)} == {
+        "<!-- energygate:v1:api -->": f"## Energy: inconclusive. `{API}` could not be judged",
         "<!-- energygate:v1:worker -->": f"## Energy: regressed. `{WORKER}` uses 30.0 % more joules",
         "<!-- energygate:v1:compress -->": f"## Energy: inconclusive. `{COMPRESS}` could not be judged",
     }
@@ -201,6 +244,41 @@ def test_a_job_that_never_fails_tells_the_verdict_all_the_same(gated, widgets, g
     assert ran.jobs == {MEASURE: "success", GATE: "success"}
     assert (ran.outputs(MEASURE)["exit-code"], ran.outputs(MEASURE)["verdict"]) == ("1", "failed")
     assert [each for _, _, each in conclusions(github)] == ["neutral"]
+
+
+def test_a_pull_request_that_deletes_a_benchmark_and_its_baselines_fails_with_4_by_those_of_its_base(
+    gated, widgets, github
+):
+    widgets.keep_baselines()
+    shutil.rmtree(widgets.folder / "baselines")
+    widgets.change("compress.energy.yml", '  - {name: unpack, kind: command, command: ["true"]}\n', "")
+    widgets.change("energygate.yml", "confirm: {", "gate: {budget: 50%}\nconfirm: {against: none, ")
+    widgets.propose()
+    ran = gated(**{"run": SUITE, "baselines": "baselines", "fail-on": "missing"})
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert "exit status 4" in ran.ends(MEASURE)
+    assert [each for _, _, each in conclusions(github)] == ["failure"]
+    said = github.ours(NUMBER)[0].splitlines()
+    assert said[2] == f"## Energy: missing. `{UNPACK}` was not measured"
+    *policy, level, baselines = [line for line in said if line.startswith(">")]
+    assert policy == [
+        "> [!IMPORTANT]",
+        "> This change also changes how it is judged:",
+        ">",
+        "> - `policy: gate.budget: 5% \N{RIGHTWARDS ARROW} 50%`",
+    ]
+    assert level == "> [!WARNING]"
+    assert baselines.startswith("> `baselines: this change deletes 3 stored runs (")
+    assert baselines.endswith(f"), which count as in the base {widgets.sha('main')[:12]}`")
+
+
+def test_a_measuring_step_that_is_killed_fails_the_job_and_publishes_nothing(gated, widgets, github):
+    widgets.propose()
+    ran = gated(run='kill -KILL "$PPID"')  # as the kernel does where memory runs out
+    assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
+    assert ran.steps(MEASURE) == {"install": "success", "baselines": "success", "gate": "failure"}
+    assert "signal: killed" in ran.ends(MEASURE)
+    assert github.asked == []
 
 
 def test_a_job_that_measured_nothing_is_5_and_says_so(gated, widgets, github):
@@ -294,7 +372,8 @@ def test_pull_request_target_is_refused_before_anything_is_run(act, widgets, git
     assert github.asked == []
 
 
-def test_a_fork_is_measured_once_it_is_allowed_and_its_report_is_relayed(act, widgets, github, workflow):
+def test_a_fork_is_measured_once_it_is_allowed_and_its_report_is_relayed(act, widgets, github, workflow, tmp_path):
+    widgets.write("bench/conftest.py", LOOKS)
     widgets.propose(worker=1.3)
     head = widgets.sha("topic")
     github.pull(NUMBER, head_sha=head, base_sha=widgets.sha("main"), fork=True)
@@ -308,19 +387,27 @@ def test_a_fork_is_measured_once_it_is_allowed_and_its_report_is_relayed(act, wi
     assert (ran.code, ran.jobs) == (0, {})
 
     allowed = widgets.pull_request("labeled", label="energy-ok", repository=FORK)
-    ran = act(fork, "pull_request", allowed, github=github)
+    ran = act(fork, "pull_request", allowed, github=github, env={"SEEN": tmp_path / "seen"})
     assert ran.jobs == {"measure energy of a fork": "failure"}
+    assert "exit status 1" in ran.ends()
     assert ran.printed()[0] == f"gate: commit {head[:12]}, base none"
+    headline = f"## Energy: regressed. `{WORKER}` uses 30.0 % more joules"
+    assert ran.summary().splitlines()[0] == headline
+    assert [told[:2] for told in ran.told()] == [("error", f"regressed: {WORKER} +30.0 %")]
     assert github.asked == []
+    seen = (tmp_path / "seen").read_text()
+    assert "ENERGYGATE_MODE=gate" in seen
+    assert github.token not in seen + ran.text
     report = act.artifacts / "energygate-default/report.json"
     github.artifact(900, "energygate-default", zipped(**{"report.json": report.read_bytes()}), head_sha=head)
     relay = workflow("energy-comment.yml")
     ran = act(relay, "workflow_run", widgets.ended_run(900), github=github)
     assert (ran.jobs, ran.told()) == ({"comment on a fork's energy": "success"}, [])
     (body,) = github.ours(NUMBER)
-    assert body.splitlines()[2] == f"## Energy: regressed. `{WORKER}` uses 30.0 % more joules"
+    assert body.splitlines()[2] == headline
     assert "Measured by the pull request's own code on a run that a maintainer allowed" in body
     assert github.check_runs == []
+    assert leaks(tmp_path, github.token) == []
 
 
 def step_of(pid):
@@ -359,10 +446,9 @@ def test_a_cancelled_job_leaves_no_process_and_no_worktree_and_publishes_nothing
     assert ran.jobs == {MEASURE: "failure", GATE: "failure"}
     assert ran.steps(MEASURE) == {"install": "success", "baselines": "success", "gate": "failure"}
     assert "exit status 130" in ran.ends(MEASURE)
+    assert "Traceback" not in text
     assert (stat_of(workload), stat_of(child)) == (None, None)
-    assert [path.name for path in (act.folder / "tmp").iterdir() if path.name.startswith("energygate-")] == []
-    (checkout,) = act.folder.glob("cache/act/*/hostexecutor/.git")
-    assert widgets.git("-C", str(checkout.parent), "worktree", "list").count("\n") == 1
+    assert left_behind(act, widgets) == []
     assert github.asked == []
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import pytest
 from click.testing import CliRunner
 from fakes import a_report, a_row
 from fakes_git import ROOT, STEADY, Repository
+from rig.adapters import UNPRIVILEGED
 
 from energygate.cli.action import action
+from energygate.measure.lock import machine_lock
 from energygate.model import Outcome
 from energygate.report.json import encode_report
 from energygate.workloads.proc import stat_of
@@ -30,6 +33,12 @@ CANARIES = {
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "canary5",
     "INPUT_GITHUB-TOKEN": "canary6",
 }
+BUSY_AND_QUICK = """\
+version: 1
+noise: {foreign: 100%, pressure: 100%, steal: 100%}
+trials: {min_time: 0.1, warmup: 0, count: 2}
+"""
+RUNNER_FILES = ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 SEEN = "cat /proc/self/environ > seen"
 REPORTED = 'cp report.made "${ENERGYGATE_REPORT#json:}"'
 
@@ -109,9 +118,9 @@ class Job:
         found = re.findall(r"(\S+)<<(EG_[0-9a-f]{32})\n(.*?)\n\2\n", self.output.read_text(), re.DOTALL)
         return {name: value for name, _, value in found}
 
-    def seen(self):
-        """The environment of the command."""
-        entries = (self.folder / "seen").read_bytes().decode().split("\0")
+    def seen(self, name="seen"):
+        """The environment of the command, or of what else has left it in a file."""
+        entries = (self.folder / name).read_bytes().decode().split("\0")
         return dict(entry.partition("=")[::2] for entry in entries if entry)
 
     def reports(self, outcome=Outcome.PASS, **how):
@@ -174,7 +183,6 @@ def test_the_command_sees_its_settings_and_none_of_the_jobs_secrets(job):
     seen = job.seen()
     assert (code, job.outputs()["exit-code"]) == (0, "0"), out
     assert [name for name in seen if name in CANARIES or "canary" in seen[name]] == []
-    assert [name for name in seen if name.startswith("GITHUB_") and name in {"GITHUB_OUTPUT", "GITHUB_ENV"}] == []
     assert "canary" not in out + job.output.read_text()
     outputs = job.outputs()
     told = {name: value for name, value in seen.items() if name.startswith("ENERGYGATE_") and value}
@@ -190,6 +198,18 @@ def test_the_command_sees_its_settings_and_none_of_the_jobs_secrets(job):
     }
     assert seen["HF_TOKEN"] == "the author's"
     assert seen["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+def test_neither_setup_nor_the_command_sees_a_token_or_the_runners_files(job):
+    job.reports()
+    files = {name: f"/canary/{name}" for name in RUNNER_FILES}
+    setup = "sh -c 'cat /proc/self/environ > seen.setup'"
+    code, out = job(f"{SEEN}; {REPORTED}", **CANARIES, **files, ENERGYGATE_SETUP=setup)
+    assert (code, job.outputs()["exit-code"]) == (0, "0"), out
+    for seen in (job.seen(), job.seen("seen.setup")):
+        assert [name for name in ("GITHUB_OUTPUT", *files, *CANARIES) if name in seen] == []
+        assert [name for name, value in seen.items() if "canary" in value] == []
+        assert seen["GITHUB_REPOSITORY"] == "acme/widgets"
 
 
 def test_recording_only_measures_and_saves(job):
@@ -263,6 +283,68 @@ def test_a_counter_that_cannot_be_read_is_5(job):
         {"exit-code": "5", "why": "The command left with 5: nothing valid was measured."},
     )
     assert "error: No RAPL counters in " in outside_the_fence(out)[0]
+
+
+def test_counters_that_this_user_may_not_read_are_5_and_the_log_says_who_may(job, powercap):
+    tree = powercap("one")
+    for zone in tree.machine.zones:
+        tree.energy_file(zone).chmod(0)
+    drop = shlex.join(UNPRIVILEGED) if os.geteuid() == 0 else ""
+    code, out = job(f"{drop} energygate run a.energy.yml --meters rapl --sysfs {tree.root}")
+    said = outside_the_fence(out)[0]
+    if "setpriv" in said:
+        pytest.skip(f"{said}: this would have shown what a job comes to whose user may not read the counters")
+    assert (code, job.outputs()) == (
+        0,
+        {"exit-code": "5", "why": "The command left with 5: nothing valid was measured."},
+    )
+    assert f"error: Cannot read {tree.energy_file('intel-rapl:0')}: permission denied. " in said
+
+
+def test_a_selection_without_a_benchmark_is_5_and_its_report_says_that_none_ran(job):
+    job.repository.write("test_bench.py", "def test_encode(energy):\n    energy(sum, [1])\n")
+    code, out = job("pytest --energy-only -k nothing")
+    outputs = job.outputs()
+    assert (code, outputs["exit-code"], outputs["verdict"]) == (0, "5", "failed"), out
+    report = json.loads(Path(outputs["report"]).read_text())
+    assert (report["exit_code"], report["comparisons"]) == (5, [])
+
+
+def test_a_gate_waits_for_the_one_that_measures_on_this_machine_until_that_is_cancelled(job, tmp_path, live_powercap):
+    (folder := tmp_path / "other").mkdir()
+    other, log = Job(folder), tmp_path / "log"
+    for each, command in ((job, "echo first >> $LOG; exec sleep 600"), (other, "echo second >> $LOG; sleep 0.3")):
+        each.repository.write("one.sh", command)
+        each.repository.write("a.energy.yml", SUITE.replace('"true"', "sh, one.sh"))
+        each.repository.write("energygate.yml", BUSY_AND_QUICK)
+    run = f"energygate run a.energy.yml --meters rapl --sysfs {live_powercap('one').root}"
+    shared = {"LOG": str(log), "TMPDIR": job.environ["TMPDIR"], "ENERGYGATE_AGAINST": "none"}
+    with job.start(run, **shared) as first:
+        while not log.exists():
+            assert first.poll() is None
+        with other.start(run, **shared) as second:
+            while not (line := second.stdout.readline()).startswith("waiting for the machine"):
+                assert line, "it has not waited"
+            assert log.read_text() == "first\n"
+            first.send_signal(signal.SIGINT)
+            out, _ = second.communicate()
+        first.communicate()
+    assert (first.returncode, second.returncode) == (130, 0), out
+    assert set(log.read_text().splitlines()[1:]) == {"second"}
+
+
+def test_a_machine_that_stays_busy_for_longer_than_a_job_may_wait_is_5_and_called_busy(job, powercap):
+    tree = powercap("one")
+    with machine_lock(tree.root, folders=[Path(job.environ["TMPDIR"])]):
+        code, out = job(f"energygate run a.energy.yml --meters rapl --sysfs {tree.root}", ENERGYGATE_LOCK_TIMEOUT="0.1")
+    assert (code, job.outputs()) == (
+        0,
+        {"exit-code": "5", "why": "The command left with 5: nothing valid was measured."},
+    )
+    assert (
+        "error: The machine was busy for all of 0.1 s (lock_timeout). Another energygate job is measuring on this "
+        f"machine: process {os.getpid()} holds "
+    ) in outside_the_fence(out)[0]
 
 
 def test_a_command_that_empties_the_runners_folder_has_measured_nothing(job):
@@ -342,6 +424,20 @@ def test_what_is_wrong_is_said_before_anything_is_measured(job, environ, said):
     assert not (job.folder / "seen").exists()
 
 
+def test_a_shallow_clone_is_2_and_told_how_to_fetch_the_base_before_anything_is_measured(job, tmp_path):
+    shallow = Repository(tmp_path / "shallow")
+    shallow.git("fetch", "--quiet", "--depth=1", job.repository.folder.as_uri(), "main")
+    shallow.git("checkout", "--quiet", "--detach", "FETCH_HEAD")
+    job.folder = shallow.folder
+    code, out = job("touch seen")
+    assert (code, job.output.read_text()) == (2, "")
+    assert out == (
+        f"::error title=energygate::The base commit {job.base} is not in this clone. Base and head are measured in "
+        "turn. Fetch the history: fetch-depth: 0 for actions/checkout. Or measure without a base: against: none.\n"
+    )
+    assert not (job.folder / "seen").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "payload", "line"),
     [
@@ -390,6 +486,18 @@ def test_a_cancelled_job_lets_the_command_tidy_up_ends_all_that_it_started_and_p
         out, _ = process.communicate()
     assert (process.returncode, job.output.read_text()) == (code, ""), out
     assert (job.folder / "seen.tidy").read_text() == "tidy\n"
+    assert stat_of(int((job.folder / "seen.stray").read_text())) is None
+
+
+def test_a_job_that_is_not_tidy_yet_when_the_runner_sends_sigterm_ends_all_at_once(job):
+    tarry = TIDY.replace("echo tidy > seen.tidy; exit 130", "echo tidying; exec sleep 600")
+    with job.start(tarry) as process:
+        for line, number in (("ready\n", signal.SIGINT), ("tidying\n", signal.SIGTERM)):
+            while process.stdout.readline() != line:
+                assert process.poll() is None
+            process.send_signal(number)
+        out, _ = process.communicate()
+    assert (process.returncode, job.output.read_text()) == (143, ""), out
     assert stat_of(int((job.folder / "seen.stray").read_text())) is None
 
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 from fakes import FINGERPRINT, a_benchmark, a_run
-from fakes_git import STEADY
+from fakes_git import STEADY, watched_git
 from fakes_github_http import Answer, Loopback
 from fakes_stores import Remote
 
@@ -128,6 +128,15 @@ def test_a_private_branch_is_fetched_with_the_token_and_read_later_without_it(jo
     assert store.load(FINGERPRINT) == Baseline(runs=(RUN,))
     kept = [path for path in (job.clone.folder / ".git").rglob("*") if path.is_file()]
     assert [path for path in kept if SENT.encode() in path.read_bytes() or TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_no_argument_of_git_shows_the_token(job, tmp_path):
+    job.remote.store().add(RUN)
+    path, told = watched_git(tmp_path)
+    assert job.fetch(PATH=path) == (0, "")
+    arguments = told.read_text()
+    assert " fetch " in arguments
+    assert (TOKEN in arguments, SENT in arguments) == (False, False)
 
 
 @pytest.mark.parametrize("token", ["", "ghs_other"])

@@ -24,6 +24,7 @@ from energygate.model import Head, Location, Outcome
 from energygate.report.json import encode_report
 
 OURS = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('energygate', None, '__main__')"
+NEWER = "0123456789abcdef0123456789abcdef01234567"
 MAIN = {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}
 OWN = {"full_name": "acme/widgets"}
 PULL = {
@@ -88,10 +89,10 @@ class Step:
         self.files["run.json"].write_bytes(encode_run(run))
         return str(self.files["run.json"])
 
-    def start(self, *arguments, **environ):
+    def start(self, *arguments, program=OURS, **environ):
         """Run it as action.yml does, in a process of its own; `-I` leaves out PYTHONPATH, so this tree is named."""
         done = subprocess.run(
-            [sys.executable, "-I", "-c", OURS, "comment", *map(str, arguments)],
+            [sys.executable, "-I", "-c", program, "comment", *map(str, arguments)],
             cwd=self.folder,
             env=self.environ | environ,
             capture_output=True,
@@ -164,6 +165,17 @@ def test_an_empty_token_asks_nothing_and_annotates_by_commands(step, github):
     assert out.startswith("::error file=bench.py,line=7,title=regressed%3A bench.py%3A%3Atest_encode +20.0 %25::")
     assert out.count("\n") == 1
     assert step.outputs == {"comment-url": ""}
+
+
+def test_a_crash_is_70_and_no_verdict_and_publishes_nothing(step, github, tmp_path):
+    (broken := tmp_path / "broken").mkdir()
+    (broken / "github3.py").write_text("raise RuntimeError('broken release')\n")
+    program = f"import sys; sys.path.insert(0, {str(broken)!r}); {OURS}"
+    code, out, err = step.start(step.report(), program=program, ENERGYGATE_EXIT_CODE="0", CI="true")
+    assert (code, out) == (70, "")
+    assert "\nRuntimeError: broken release\nerror: energygate failed: RuntimeError. This is a defect of " in err
+    assert (github.requests, step.summary, step.outputs) == ([], "", {})
+    assert not is_shown(github.token, err)
 
 
 def test_a_job_without_a_report_fails_its_check_run(step, github):
@@ -323,6 +335,23 @@ def test_what_a_forks_run_left_is_relayed(step, github):
     assert "Measured by the pull request's own code" in posted.body
     assert step.outputs == {"comment-url": f"{github.url}/acme/widgets/pull/7#issuecomment-{posted.id}"}
     assert github.check_runs == []
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"state": "closed"}, "The pull request was closed meanwhile: nothing to comment on."),
+        ({"head_sha": NEWER}, f"Superseded: the run measured {HEAD_SHA}, the pull request is at {NEWER}."),
+        ({}, "The artefact energygate-default of run 77 has expired."),
+    ],
+)
+def test_where_there_is_nothing_to_relay_any_more_the_job_passes_with_a_notice(step, github, state, said):
+    github.pull(7, fork=True, **state)
+    step.event(RELAYED)
+    github.artifact(77, "energygate-default", b"", expired=True)
+    code, out = step(GITHUB_EVENT_NAME="workflow_run", ENERGYGATE_EXIT_CODE="0")
+    assert (code, out) == (0, f"::notice title=energygate::{said}\n")
+    assert (github.writes, step.outputs) == ([], {"comment-url": ""})
 
 
 def test_a_hostile_artefact_is_one_error_and_no_other_command(step, github):

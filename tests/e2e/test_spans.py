@@ -52,6 +52,8 @@ def make(tmp_path, monkeypatch):
             "OTEL_TRACES_SAMPLER": "always_off",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/elsewhere",
             "HTTP_PROXY": "http://127.0.0.1:9",
+            "NO_PROXY": "",
+            "no_proxy": "",
         }
         made.append(workload(read.suites[0], file=tmp_path / "a.energy.yml", prefix="a", environ=environ))
         made[-1].open()

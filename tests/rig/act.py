@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from rig.loopback import LOOPBACK, OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 ACT = Path(sys.executable).with_name("act")
@@ -21,8 +22,6 @@ STUBS = {
 }
 LEVELS = ("error", "warning", "notice")
 SECRETS = "secrets"
-_NOWHERE = "http://127.0.0.1:9"
-_LOOPBACK = {"HTTPS_PROXY": _NOWHERE, "HTTP_PROXY": _NOWHERE, "NO_PROXY": "127.0.0.1"}
 _PARTS = ("action.yml", "pyproject.toml", "README.md", "LICENSE", "energygate")
 _PROGRAM = '#!/bin/sh\nexec "{python}" -I -m {module} "$@"\n'
 
@@ -152,7 +151,7 @@ class Act:
         self.folder = folder
         self.repository = repository
         self.artifacts = folder / "artifacts"
-        self._network = _LOOPBACK | {name.lower(): value for name, value in _LOOPBACK.items()}
+        self._network = LOOPBACK
         self.project = folder / "action"
         self.project.mkdir(parents=True)
         shutil.copy(ROOT / "action.yml", self.project)  # act copies all that lies there, for each use
@@ -162,7 +161,7 @@ class Act:
     def bring_package(self):
         """Have the package beside action.yml and let pip reach its registry, for `install: auto`."""
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        self._network = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")} | pip
+        self._network = OUTSIDE | pip
         for part in _PARTS:
             if (source := ROOT / part).is_dir():
                 shutil.copytree(source, self.project / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -203,6 +202,7 @@ class Act:
         """Run a workflow to its end."""
         with self.start(workflow, event, payload, **how) as process:
             text, _ = process.communicate()
+        assert "Traceback" not in text, text
         return Ran(process.returncode, text)
 
     def _environ(self):

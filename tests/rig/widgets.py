@@ -10,6 +10,7 @@ from fakes_github import FORK_ID
 API = "bench/api/test_api.py::test_answer"
 WORKER = "bench/worker/test_worker.py::test_work"
 COMPRESS = "compress.energy.yml::compress"
+UNPACK = "compress.energy.yml::unpack"
 NUMBER = 7
 NOISY = (60.0, 150.0, 85.0, 140.0, 70.0, 125.0)
 """Joules that prove nothing."""
@@ -17,7 +18,12 @@ OURS, FORK = "acme/widgets", "outsider/widgets"
 _URL = "https://github.com/acme/widgets.git"
 _RECORD = ("--energy-mode=record", "--energy-baselines=git:energy-baselines")
 _BENCH = "def test_{name}(energy):\n    energy(sum, [1, 2])\n"
-_SUITE = 'version: 1\nsuites: [{name: compress, kind: command, command: ["true"]}]\n'
+_SUITES = """\
+version: 1
+suites:
+  - {name: compress, kind: command, command: ["true"]}
+  - {name: unpack, kind: command, command: ["true"]}
+"""
 _SETTINGS = """\
 version: 1
 meters: ['replay:windows.jsonl']
@@ -36,16 +42,16 @@ class Widgets(Repository):
         self.write("energygate.yml", _SETTINGS)
         self.write("bench/api/test_api.py", _BENCH.format(name="answer"))
         self.write("bench/worker/test_worker.py", _BENCH.format(name="work"))
-        self.write("compress.energy.yml", _SUITE)
+        self.write("compress.energy.yml", _SUITES)
         self.uses()
         self.commit()
         self.git("clone", "--quiet", "--bare", str(self.folder), str(self.folder.parent / "remote.git"))
         return self
 
-    def uses(self, *, api=1.0, worker=1.0, compress=1.0):
+    def uses(self, *, api=1.0, worker=1.0, compress=1.0, unpack=1.0):
         """Write what is used: so many times about 100 J, or these joules."""
         lines = []
-        for name, used in ((API, api), (WORKER, worker), (COMPRESS, compress)):
+        for name, used in ((API, api), (WORKER, worker), (COMPRESS, compress), (UNPACK, unpack)):
             joules = used if isinstance(used, tuple) else [used * each for each in STEADY[:6]]
             lines += [{"benchmark": name, "energy_j": {"package-0": each}, "duration_s": 2.0} for each in joules]
         self.write("windows.jsonl", "\n".join(json.dumps(line) for line in lines))
@@ -53,7 +59,7 @@ class Widgets(Repository):
     def record(self, python):
         """Push to the branch of baselines three sessions of main that differ as days do."""
         for factor in (1.0, 1.004, 0.997):
-            self.uses(api=factor, worker=factor, compress=factor)
+            self.uses(api=factor, worker=factor, compress=factor, unpack=factor)
             self.commit()
             subprocess.run(
                 [python.with_name("pytest"), "--energy-only", "bench", "compress.energy.yml", *_RECORD],
@@ -63,6 +69,12 @@ class Widgets(Repository):
                 capture_output=True,
             )
         self.uses()
+        self.commit()
+
+    def keep_baselines(self):
+        """Commit what is recorded as a folder of the repository, too."""
+        for name in self.recorded():
+            self.write(f"baselines/{name}", self._remote("show", f"energy-baselines:{name}"))
         self.commit()
 
     def copy(self, folder):
@@ -80,8 +92,7 @@ class Widgets(Repository):
 
     def recorded(self):
         """The files on the branch of baselines, the oldest first."""
-        bare = self.folder.parent / "remote.git"
-        return self.git("-C", str(bare), "ls-tree", "-r", "--name-only", "energy-baselines").split()
+        return self._remote("ls-tree", "-r", "--name-only", "energy-baselines").split()
 
     def propose(self, **used):
         """Commit to the branch `topic` what a pull request uses, and check out GitHub's merge of it."""
@@ -115,6 +126,10 @@ class Widgets(Repository):
         head = {"head_sha": self.sha("topic"), "head_branch": "topic", "head_repository": repository}
         run = {"id": run_id, "event": "pull_request", "conclusion": "failure", **head}
         return self.event | {"action": "completed", "workflow_run": run}
+
+    def _remote(self, *arguments):
+        """Run git in GitHub's own repository."""
+        return self.git("-C", str(self.folder.parent / "remote.git"), *arguments)
 
     @property
     def event(self):

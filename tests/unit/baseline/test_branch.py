@@ -2,7 +2,7 @@ import base64
 
 import pytest
 from fakes import FINGERPRINT, a_benchmark, a_run
-from fakes_git import Repository
+from fakes_git import Repository, watched_git
 from fakes_stores import NoTime, Remote
 
 from energygate.baseline.branch import BranchStore, open_branch
@@ -295,11 +295,13 @@ def test_a_large_branch_is_worth_a_warning_that_offers_to_prune_it(remote):
     assert remote.store(clone).remarks() == ()
 
 
-def test_credentials_reach_git_through_its_environment_and_are_never_told(remote):
+def test_credentials_reach_git_through_its_environment_and_are_never_told(remote, tmp_path):
     clone = remote.clone()
+    path, told = watched_git(tmp_path)
     secret = base64.b64encode(b"x-access-token:canary").decode()
     given = {
         **clone.environ,
+        "PATH": path,
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": "http.https://localhost/.extraheader",
         "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
@@ -321,6 +323,9 @@ def test_credentials_reach_git_through_its_environment_and_are_never_told(remote
     assert "canary" not in f"{refused.value} {unread.value}"
     assert secret not in str(refused.value)
     assert secret not in (clone.folder / ".git" / "config").read_text()
+    arguments = told.read_text()
+    assert " push " in arguments
+    assert (secret in arguments, "canary" in arguments) == (False, False)
 
 
 def test_without_a_remote_there_is_no_such_store(remote):

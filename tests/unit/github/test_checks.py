@@ -164,12 +164,13 @@ def test_two_ids_have_two_check_runs(github, hub):
     assert [run.name for run in github.check_runs] == ["energygate", "energygate/gpu"]
 
 
-@pytest.mark.parametrize("fault", [faults.reset(), faults.down(502)])
+@pytest.mark.parametrize("fault", [faults.reset(), faults.down(502), faults.down(500), faults.slow()])
 @pytest.mark.parametrize("is_done", [True, False])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_write_whose_answer_is_lost_leaves_one_check_run_with_each_annotation_once(
     github, hub, fault, is_done, method
 ):
+    hub.session.default_read_timeout = 0.2
     github.fail(faults.lost(fault) if is_done else fault, method=method)
 
     done = publish_check(hub, a_check(*notes(120)))

@@ -1,8 +1,10 @@
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -223,3 +225,30 @@ def test_a_file_that_may_only_be_read_is_locked_all_the_same(tmp_path):
             assert not is_free(SYS, tmp_path)
     finally:
         tmp_path.chmod(0o755)
+
+
+@contextlib.contextmanager
+def another_user():
+    """Be nobody in particular for a while: to root neither modes nor sticky folders apply."""
+    os.seteuid(12345)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: this would have shown how the lock of another user is met")
+def test_the_file_of_another_user_in_everybodys_temporary_folder_is_locked_and_stays(hold):
+    with tempfile.TemporaryDirectory() as name:
+        (folder := Path(name)).chmod(0o1777)
+        holder = hold(SYS, folder)
+        with another_user():
+            said = f"process {holder.pid} holds {folder / 'energygate.lock'}"
+            with pytest.raises(MeterUnavailable, match=re.escape(said)), machine_lock(SYS, folders=[folder]):
+                pytest.fail("both hold it")
+        holder.kill()
+        holder.wait()
+        with another_user(), machine_lock(SYS, folders=[folder]):
+            assert not is_free(SYS, folder)
+        assert [path.name for path in folder.iterdir()] == ["energygate.lock"]
+        assert is_free(SYS, folder)

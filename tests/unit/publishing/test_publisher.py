@@ -1,9 +1,14 @@
 """What a pull request, a merge queue and a branch are shown, and what happens where GitHub refuses."""
 
+import socket
+from itertools import count
+
 import fakes_github_faults as faults
 import pytest
 from fakes import NAME, a_report, a_row
 from fakes_github import HEAD_SHA, Token
+from fakes_github_http import Answer
+from fakes_hub import START_S
 from shown_markdown import cells_of
 
 from energygate.github.comment import How, When
@@ -130,6 +135,8 @@ def test_where_all_pass_there_is_a_green_check_run_and_no_comment(job, github):
         (Outcome.INCOMPARABLE, 0, "neutral"),
         (Outcome.MISSING, 0, "neutral"),
         (Outcome.NO_BASELINE, 4, "failure"),
+        (Outcome.INCOMPARABLE, 4, "failure"),
+        (Outcome.MISSING, 4, "failure"),
         (Outcome.IMPROVED, 0, "success"),
         (Outcome.INVALID, 5, "failure"),
     ],
@@ -254,7 +261,7 @@ def test_runner_files_that_cannot_be_written_cost_nothing_else(job, github, tmp_
     ]
 
 
-@pytest.mark.parametrize("fault", [faults.down(), faults.html(), faults.html(200), faults.reset()])
+@pytest.mark.parametrize("fault", [faults.down(), faults.down(500), faults.html(), faults.html(200), faults.reset()])
 def test_a_github_that_cannot_be_asked_is_asked_no_more_and_costs_less_than_a_minute(job, github, fault):
     github.fail(fault, times=1000)
     job.publish(REGRESSED)
@@ -270,6 +277,79 @@ def test_a_github_that_cannot_be_asked_is_asked_no_more_and_costs_less_than_a_mi
     assert job.summary.startswith(render_summary(REGRESSED, PUBLICATION))
     assert "nothing more was asked of GitHub" in job.summary
     assert job.outputs == {"comment-url": ""}
+
+
+def test_a_github_that_is_silent_costs_less_than_a_minute_all_in_all(job, github, connect):
+    seconds = count(0, 20)  # each request takes as long as an answer may
+    job.hub = connect(clock=lambda: next(seconds))
+    assert job.hub.session.default_read_timeout == 20
+    job.hub.session.default_read_timeout = 0.1
+    github.fail(faults.slow(), times=1000)
+    job.publish(REGRESSED)
+    assert (len(job.told("error")), job.hub.waits) == (1, [])
+    (warning,) = job.told("warning")
+    assert warning == (
+        f"{NOT_ALL}The check run may be missing or out of date: GitHub's API at {github.url} is silent (ReadTimeout), "
+        "for 40 s. Run the job again later.%0AThe comment is as it was: nothing more was asked of GitHub."
+    )
+
+
+def test_a_github_that_is_not_there_is_named_and_the_runner_annotates(job, connect):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        job.hub = connect(url=url)
+        job.publish(REGRESSED)
+    assert job.hub.waits == [1.5, 2.5, 4.5]
+    assert len(job.told("error")) == 1
+    (warning,) = job.told("warning")
+    assert warning == (
+        f"{NOT_ALL}The check run may be missing or out of date: GitHub's API at {url} is silent (ConnectionError: "
+        "Connection refused), 4 times. Run the job again later.%0AThe comment is as it was: nothing more was asked of "
+        "GitHub."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (faults.exhausted(int(START_S) + 3600), "limits the rate (HTTP 403) and wants 3600 s of waiting"),
+        (faults.retry_after(600, 429), "limits the rate (HTTP 429) and wants 600 s of waiting"),
+    ],
+)
+def test_a_rate_limit_that_lasts_longer_than_a_job_may_wait_is_one_warning_and_no_wait(job, github, fault, said):
+    github.fail(fault, times=1000)
+    job.publish(REGRESSED)
+    assert (github.asked, job.hub.waits) == (["POST /check-runs"], [])
+    assert len(job.told("error")) == 1
+    (warning,) = job.told("warning")
+    assert warning == (
+        f"{NOT_ALL}The check run may be missing or out of date: GitHub's API at {github.url} {said}, where 180 s are "
+        "left. Run the job again later.%0AThe comment is as it was: nothing more was asked of GitHub."
+    )
+
+
+def test_a_rate_limit_that_begins_behind_the_check_run_costs_the_comment_alone(job, github):
+    github.fail(faults.retry_after(600), path="/comments", times=1000)
+    job.publish(REGRESSED)
+    assert [check.conclusion for check in github.check_runs] == ["failure"]
+    (warning,) = job.log
+    assert warning == (
+        f"{NOT_ALL}The comment may be missing or out of date: GitHub's API at {github.url} limits the rate (HTTP 403) "
+        "and wants 600 s of waiting, where 180 s are left. Run the job again later."
+    )
+
+
+def test_a_commit_that_github_does_not_know_has_no_check_run_and_its_pull_request_a_comment(job, github):
+    unknown = Answer(422, {"message": f"No commit found for SHA: {HEAD_SHA}"})
+    github.fail(faults.Fault(unknown, is_contract=False), method="POST", path="/check-runs")
+    job.publish(REGRESSED)
+    assert (len(github.ours(7)), len(job.told("error")), job.hub.waits) == (1, 1, [])
+    (warning,) = job.told("warning")
+    assert warning == (
+        f"{NOT_ALL}GitHub refused to write the check run (HTTP 422): No commit found for SHA: {HEAD_SHA}. Mend what "
+        "GitHub names."
+    )
 
 
 def test_a_comment_whose_answer_is_lost_is_there_once(job, github):
@@ -349,6 +429,17 @@ def test_a_later_attempt_shows_what_the_earlier_ones_found(job, github):
     assert "earlier" not in github.check_runs[-1].summary
 
 
+def test_a_later_attempt_has_a_check_run_of_its_own_since_annotations_cannot_be_taken_away(job, github):
+    job.publish(REGRESSED)
+    job.publish(PASSED, attempt=2)
+    assert [(check.external_id, check.conclusion, len(check.annotations)) for check in github.check_runs] == [
+        ("energygate:123.1:default", "failure", 1),
+        ("energygate:123.2:default", "success", 0),
+    ]
+    assert {check.head_sha for check in github.check_runs} == {HEAD_SHA}
+    assert len(github.ours(7)) == 1
+
+
 def test_a_comment_that_is_deleted_before_it_can_be_updated_is_written_anew(job, github):
     github.comment(7, "of a deleted user", login=None)
     job.publish(REGRESSED)
@@ -387,7 +478,7 @@ def test_hostile_names_are_one_cell_and_one_annotation_each_and_no_command(job, 
     job.publish(report, inputs={"check_run": CheckRunWhen.NEVER, "id": "other"})
     first, second = github.ours(7)
     for text, tables in ((first, 1), (second, 1), (job.summary, 2)):
-        assert [len(cells) for cells in cells_of(text)] == 3 * tables * [8]
+        assert [len(cells) for cells in cells_of(text)] == 3 * tables * [5]
     assert len(github.check_runs[0].annotations) == 3
     assert [line[:8] for line in job.log] == ["::error "] * 3
     assert all(len(line.splitlines()) == 1 and len(line) < 4_500 for line in job.log)

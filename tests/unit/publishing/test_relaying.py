@@ -1,6 +1,7 @@
 """What a fork's own run reported, published as a comment alone."""
 
 import json
+from importlib.metadata import version
 
 import fakes_github_faults as faults
 import pytest
@@ -71,6 +72,31 @@ def test_a_good_report_becomes_a_comment_that_says_whose_figures_these_are(relay
     assert "[run 77](https://github.com/acme/widgets/actions/runs/77), attempt 2</sub>" in comment_of(github)
     assert job.outputs["comment-url"].endswith(f"#issuecomment-{github.comments(7)[0].id}")
     assert (job.log, job.summary) == ([], "")
+
+
+@pytest.mark.parametrize("where", ["url", "enterprise_url"])
+def test_all_that_is_asked_has_the_headers_that_github_wants_and_the_store_is_not_shown_the_token(
+    relay, github, connect, where
+):
+    github.artifact(77, "energygate-default", packed(REGRESSED, exit_code=1, verdict="failed"))
+    relay(hub=connect(url=getattr(github, where)))
+    root = f"{getattr(github, where).removeprefix(github.url)}/repos/acme/widgets"
+    (artefact,) = github.artifacts
+    assert [f"{each.method} {each.target}" for each in github.requests] == [
+        f"GET {root}/pulls?state=open&head=outsider%3Atopic&per_page=100",
+        f"GET {root}/actions/runs/77/artifacts?name=energygate-default&per_page=100",
+        f"GET {root}/actions/artifacts/{artefact}/zip",
+        f"GET {root}/pulls/7",
+        f"GET {root}/issues/7/comments?per_page=100",
+        f"POST {root}/issues/7/comments",
+    ]
+    for request in github.requests:
+        assert request.headers["accept"] == "application/vnd.github+json"
+        assert request.headers["x-github-api-version"] == "2022-11-28"
+        assert request.headers["user-agent"] == f"energygate/{version('energygate')}"
+        assert request.headers["authorization"] == "token ghs_test"
+    (download,) = github.downloads
+    assert "authorization" not in download.headers
 
 
 def test_a_relayed_result_never_becomes_a_check_run(relay, github):
