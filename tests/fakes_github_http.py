@@ -75,6 +75,7 @@ class Loopback(ThreadingHTTPServer):
         self.answer = answer
         self.broken = []
         self.closing = threading.Event()
+        self.turn = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
         # A daemon: a test that skips or fails before it closes this must not keep pytest from ending.
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -108,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
     def serve(self):
         length = int(self.headers.get("Content-Length", 0))
         headers = {name.lower(): ", ".join(self.headers.get_all(name)) for name in self.headers}
-        answer = self.server.answer(Request(self.command, self.path, headers, self.rfile.read(length)))
+        request = Request(self.command, self.path, headers, self.rfile.read(length))
+        with self.server.turn:  # GitHub's description is read into one cache, and a client may ask again meanwhile
+            answer = self.server.answer(request)
         if answer.ending == "withheld":
             self.server.closing.wait()
         if answer.ending != "sent":

@@ -29,6 +29,7 @@ from energygate.signals import interrupted_by_sigterm
 from energygate.workloads.leftovers import stop_leftovers
 from energygate.workloads.process import described
 
+_DYING_S: Final = 1.0  # what is killed holds its notes until the kernel has taken it apart
 _LOCK_TIMEOUT_S: Final = 3600.0  # jobs of one machine queue: a second one waits for the first
 # They are told by the action's inputs and by nobody else: what is left of them would mean something to the command.
 _OURS: Final = frozenset(
@@ -134,7 +135,7 @@ class _Step:
             with fence(click.echo):
                 return run_live(argv, cwd=cwd, environ=self._environment(), scratch=self.folder, write=_write)
         except KeyboardInterrupt:
-            stop_leftovers()  # the command may not have had the time
+            stop_leftovers(patience_s=_DYING_S)  # the command may not have had the time
             remove_left(self.git)
             raise
 

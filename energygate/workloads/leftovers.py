@@ -23,6 +23,7 @@ from energygate.workloads.proc import PROC, is_marked, living, stat_of
 _SUFFIX: Final = ".left"
 _PREFIX: Final = "energygate-"
 _GRACE_S: Final = 5.0
+_POLL_S: Final = 0.02
 _MOST_BYTES: Final = 65536
 _FLAGS: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -105,7 +106,9 @@ def _takes_files(folder: str) -> bool:
     return True
 
 
-def stop_leftovers(folder: Path | None = None, *, clock: Clock | None = None) -> tuple[str, ...]:
+def stop_leftovers(
+    folder: Path | None = None, *, clock: Clock | None = None, patience_s: float = 0.0
+) -> tuple[str, ...]:
     """Stop what killed runs left running, and remove their notes and what they had written.
 
     Give a sentence for each that still ran.
@@ -114,16 +117,20 @@ def stop_leftovers(folder: Path | None = None, *, clock: Clock | None = None) ->
     ----------
     folder : Path, optional
         Where notes lie: the temporary folder if left out.
+    patience_s : float, optional
+        How long to wait for the writers of notes, where they are being killed at this moment.
     """
+    clock = clock or SystemClock()
+    until_s = clock.now_s() + patience_s
     paths = sorted((folder or temporary_folder()).glob(f"{_PREFIX}*{_SUFFIX}"))
-    sentences = (_stop(path, clock=clock or SystemClock()) for path in paths)
+    sentences = (_stop(path, clock=clock, until_s=until_s) for path in paths)
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _stop(path: Path, *, clock: Clock) -> str:
+def _stop(path: Path, *, clock: Clock, until_s: float) -> str:
     with ExitStack() as opened:
         descriptor = _opened(path, opened)
-        if descriptor is None:
+        if descriptor is None or not _locked(descriptor, clock=clock, until_s=until_s):
             return ""
         text = os.pread(descriptor, _MOST_BYTES, 0)
         if not text:  # the machine went down before it was on the disk
@@ -166,7 +173,7 @@ def _remove(path: Path) -> None:
 
 
 def _opened(path: Path, opened: ExitStack) -> int | None:
-    """Open and lock a note; None if it is not ours, or its writer still runs."""
+    """Open a note; None if it is not ours."""
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError:
@@ -175,11 +182,20 @@ def _opened(path: Path, opened: ExitStack) -> int | None:
     about = os.fstat(descriptor)
     if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
         return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return None
     return descriptor
+
+
+def _locked(descriptor: int, *, clock: Clock, until_s: float) -> bool:
+    """Lock a note, unless its writer still runs."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if clock.now_s() >= until_s:
+                return False
+            clock.sleep(_POLL_S)
+        else:
+            return True
 
 
 def _descendants(written: _Written) -> Descendants:

@@ -177,14 +177,14 @@ def test_a_server_that_is_stopped_or_killed_in_mid_stream_costs_one_trial(starti
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    run = starting(port, prompts=[FRUITS], requests__max_tokens=32, timeouts__stall=3).open()
+    run = starting(port, prompts=[FRUITS], requests__max_tokens=64, timeouts__stall=3).open()
     pid = server_pid(run.load)
     assert in_mid_stream(run, port, signal.SIGSTOP).endswith(": no token for 3 s (timeouts.stall) after some chunks")
     os.kill(pid, signal.SIGCONT)
-    assert run.trial().work.output_tokens == 32  # what the server still did for the other request is in no trial
+    assert run.trial().work.output_tokens == 64  # what the server still did for the other request is in no trial
     killed = in_mid_stream(run, port, signal.SIGKILL)
     assert f"after some chunks: the server (pid {pid}) was killed by signal 9; " in killed
-    assert run.trial().work.output_tokens == 32
+    assert run.trial().work.output_tokens == 64
     assert server_pid(run.load) != pid
 
 
