@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CHECKED := energygate tests examples benchmarks docs
+WHOLE := tests/e2e tests/plugin  # whole programs: tracing them would take half as long again, and covers nothing more
 ALONE := tests/e2e/test_doctor.py tests/e2e/test_tutorial.py tests/plugin/test_conditions.py tests/plugin/test_interrupt.py  # where tests are marked so: collecting all takes a minute
 
 # Where it is set, every process compiles anew what the one before it compiled already: a third of the tests' time.
@@ -15,8 +16,9 @@ demo: $(VENV)/.installed $(VENV)/.llm  ## measure a real LLM, gate it, catch a p
 	@$(BIN)/python examples/demo.py
 
 test: lint $(VENV)/.llm $(VENV)/.adapters $(VENV)/.otel $(VENV)/.debian  ## lint, then every test, then the coverage of what decides
-	$(BIN)/python -m pytest --cov --cov-report= -m alone $(ALONE)
-	$(BIN)/python -m pytest --cov --cov-report= --cov-append -m 'not alone' -n 3 --dist loadfile
+	$(BIN)/python -m pytest -m alone $(ALONE)
+	$(BIN)/python -m pytest -m 'not alone' -n 3 --dist loadfile $(WHOLE)
+	$(BIN)/python -m pytest --cov --cov-report= -n 3 --dist loadfile $(addprefix --ignore=,$(WHOLE))
 	$(BIN)/python -m coverage report --fail-under=95
 
 lint: $(VENV)/.dev

@@ -5,6 +5,7 @@ environment, folder, streams, signals and exit code: a fork has them all. What i
 and when: tests of that start Python itself.
 """
 
+import atexit
 import functools
 import gc
 import importlib
@@ -54,6 +55,7 @@ class _Origin:
             command = [sys.executable, __file__, str(theirs.fileno())]
             subprocess.run(command, env=kept | dict(read_at_start), pass_fds=[theirs.fileno()], check=True)
         self._socket = ours
+        atexit.register(ours.close)
 
     def ask(self, request, out, err):
         """Have one forked; give its exit code."""
