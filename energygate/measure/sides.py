@@ -104,8 +104,8 @@ class Place:
     ) -> dict[str, str]:
         """Give the variables of a process on this side: its code comes first.
 
-        Before it comes the energygate that drives, unless the process measures nothing by itself: each folder on
-        Python's path costs its start a quarter of a millisecond.
+        Before it comes the energygate that drives, unless the process measures nothing by itself: what is looked for
+        on Python's path costs time, and a start is a part of each trial.
         """
         kept = {
             name: value

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -62,7 +62,7 @@ class CommandWorkload:
         self.name = name
         self._suite = suite
         self._folder = folder
-        self._environ = child_environment(environ, {})
+        self._environ = environ
         self._spans = spans
         self._models: tuple[str, ...] = ()
         self._parent = scratch
@@ -117,7 +117,7 @@ class CommandWorkload:
     def before(self) -> None:
         """Give the trial a folder of its own: what the one before left, and be it a folder, is never counted."""
         self._stop()
-        _remove(self._folder_of_trial, self._files)
+        shutil.rmtree(self._folder_of_trial, ignore_errors=True)
         self._trials += 1
         self._folder_of_trial.mkdir()
 
@@ -179,7 +179,7 @@ class CommandWorkload:
                 self._process = Process.start(
                     argv,
                     cwd=self._folder,
-                    env={**self._environ, "ENERGYGATE_RESULT": str(result), **exporting, **added},
+                    env=child_environment(self._environ, {"ENERGYGATE_RESULT": str(result), **exporting, **added}),
                     output=Output(stdout=stdout, stderr=stderr),
                     mark=self._mark,
                 )
@@ -206,13 +206,3 @@ class CommandWorkload:
         if self._process is not None:
             self._process.stop(_GRACE_S)
             self._process = None
-
-
-def _remove(folder: Path, files: Sequence[Path]) -> None:
-    """Remove a folder that holds these files, or whatever else a program put there."""
-    try:
-        for file in files:
-            file.unlink(missing_ok=True)
-        folder.rmdir()  # three times as fast as rmtree, and this is done between all trials
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
