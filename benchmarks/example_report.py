@@ -44,7 +44,7 @@ STARTED = dt.datetime(2026, 11, 20, 3, 15, tzinfo=dt.UTC)
 MODELS = ("smollm2-1.7b", "qwen3-8b", "llama3.1-8b", "gemma3-4b")
 MIXES = ("chat", "summarise", "rag", "code")
 BUDGET, MIN_EFFECT = 0.05, 0.02
-SESSIONS, TRIALS, BLOCKS = 14, 10, 20
+SESSIONS, COMPARED, TRIALS, BLOCKS = 14, 9, 10, 20
 SHARES = {"package-0": 0.23, "dram-0": 0.05, "gpu-0": 0.72}
 REQUESTS, OUTPUT_TOKENS, INPUT_TOKENS = 32, 4096, 16384
 T_90 = 1.729  # Student's t at 95 %, 19 degrees of freedom
@@ -198,7 +198,7 @@ def _rows(evidence: Evidence, kind: Kind, place: int) -> Iterator[Row]:
         benchmark=evidence.benchmark,
         metric=Metric.J_PER_REQUEST,
         outcome=kind.outcome,
-        reason=_reason(kind, ratio, half),
+        reason=_reason(kind, ratio),
         base=base,
         head=head,
         ratio=ratio,
@@ -206,8 +206,8 @@ def _rows(evidence: Evidence, kind: Kind, place: int) -> Iterator[Row]:
         ratio_high=ratio * math.exp(half),
         p_value=0.0002 if kind.outcome is Outcome.REGRESSED else 0.21,
         p_adjusted=0.0024 if kind.outcome is Outcome.REGRESSED else 0.34,
-        trials=TrialCounts(base=TRIALS * 9, head=BLOCKS if evidence.turns else TRIALS, invalid=int(place == 0)),
-        sessions=0 if evidence.turns else 9,
+        trials=TrialCounts(base=TRIALS * COMPARED, head=BLOCKS if evidence.turns else TRIALS, invalid=int(place == 0)),
+        sessions=0 if evidence.turns else COMPARED,
         blocks=BLOCKS if evidence.turns else 0,
         how="interleaved" if evidence.turns else "stored",
         detectable=1.031 if evidence.turns else None,
@@ -252,17 +252,20 @@ def _compared(evidence: Evidence) -> tuple[float, float, float]:
     return statistics.median(stored), statistics.median(point.value or 0.0 for point in points), 0.021
 
 
-def _reason(kind: Kind, ratio: float, half: float) -> str:
-    low, high = format_change(ratio * math.exp(-half)), format_change(ratio * math.exp(half))
+def _reason(kind: Kind, ratio: float) -> str:
+    """Word it as the gate does."""
+    change = format_change(ratio)
     match kind.outcome:
         case Outcome.REGRESSED:
-            return f"{format_change(ratio)}, at least {low}, is more than nothing and above the smallest effect of 2 %."
+            return f"{change} against the base in {BLOCKS} blocks: above the budget of 5 %."
         case Outcome.INCONCLUSIVE:
-            return f"{format_change(ratio)} is not proven, and up to {high} cannot be excluded: the trials differ much."
+            could = f"{BLOCKS} blocks could detect about +3.1 %; it lies too close to the budget to tell"
+            cure = "Raise confirm.min_blocks, or choose another budget"
+            return f"{change}: neither within the budget of 5 % nor above it. {could}. {cure}."
         case Outcome.IMPROVED:
-            return f"{format_change(ratio)}, at most {high}."
+            return f"{change} against {COMPARED} stored sessions."
         case _:
-            return f"{format_change(ratio)}, at most {high}, within the budget of 5 %."
+            return f"{change}, within the budget of 5 %."
 
 
 def _run_id(day: int) -> str:
